@@ -1,0 +1,33 @@
+"""DistilBERT written by hand in NumPy: to teach with, and to check numbers against."""
+
+from .config import DistilBertConfig
+from .errors import CheckpointError, ConfigError, DistilBertError, InputError
+from .models import (
+    DistilBertForMaskedLM,
+    DistilBertForMultipleChoice,
+    DistilBertForQuestionAnswering,
+    DistilBertForSequenceClassification,
+    DistilBertForTokenClassification,
+    DistilBertModel,
+)
+from .pipelines import FillMaskPipeline, pipeline
+from .tokenizer import DistilBertTokenizer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "DistilBertConfig",
+    "DistilBertError",
+    "DistilBertForMaskedLM",
+    "DistilBertForMultipleChoice",
+    "DistilBertForQuestionAnswering",
+    "DistilBertForSequenceClassification",
+    "DistilBertForTokenClassification",
+    "DistilBertModel",
+    "DistilBertTokenizer",
+    "FillMaskPipeline",
+    "InputError",
+    "pipeline",
+]

@@ -1,0 +1,263 @@
+"""The configuration of a DistilBERT, and the one key of dimension letters.
+
+Every shape in this project is written with these letters:
+
+    B  batch: sequences in a call           L  length: tokens in a sequence
+    D  dim: numbers that stand for a token  F  hidden_dim: width of the feed-forward
+    H  heads of attention                   K  = D/H, numbers per head
+    N  layers: blocks in the stack          V  vocabulary: tokens known
+    P  positions: the longest sequence      C  classes (labels), or choices
+"""
+
+import copy
+import json
+import os
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from . import hub
+from .bert import fold_bert_config
+from .errors import ConfigError
+from .files import written_whole
+from .functions import ACTIVATIONS
+
+DEFAULTS: dict[str, Any] = {
+    "vocab_size": 30522,
+    "max_position_embeddings": 512,
+    "sinusoidal_pos_embds": False,
+    "n_layers": 6,
+    "n_heads": 12,
+    "dim": 768,
+    "hidden_dim": 3072,
+    "dropout": 0.1,
+    "attention_dropout": 0.1,
+    "activation": "gelu",
+    "initializer_range": 0.02,
+    "qa_dropout": 0.1,
+    "seq_classif_dropout": 0.2,
+    "pad_token_id": 0,
+    "tie_word_embeddings": True,
+    "problem_type": None,
+}
+ALIASES = {
+    "hidden_size": "dim",
+    "num_attention_heads": "n_heads",
+    "num_hidden_layers": "n_layers",
+}
+LABEL_FIELDS = ("num_labels", "id2label", "label2id")
+
+PROBLEM_TYPES = (
+    "regression",
+    "single_label_classification",
+    "multi_label_classification",
+)
+
+
+class DistilBertConfig:
+    """What a model is made of: sizes, activation, labels; transformers' own names.
+
+    `DistilBertConfig(n_layers=2, dim=64, n_heads=4)` takes every other field from
+    distilbert-base-uncased. Fields that DistilBERT does not use are kept as they come
+    and written back. Raises ConfigError, naming the field, where one cannot be used.
+    """
+
+    model_type = "distilbert"
+
+    def __init__(self, **fields: Any) -> None:
+        refuse_misspelt(fields)
+        self._set(fields)
+
+    def _set(self, fields: dict[str, Any]) -> None:
+        fields = {ALIASES.get(name, name): value for name, value in fields.items()}
+        fields.pop("model_type", None)
+        labels = {name: fields.pop(name, None) for name in LABEL_FIELDS}
+        self.__dict__.update(DEFAULTS | fields)
+        self.id2label = read_labels(**labels)
+        check_fields(self.__dict__)
+
+    @property
+    def num_labels(self) -> int:
+        """How many labels there are; setting it names them LABEL_0, LABEL_1, …"""
+        return len(self.id2label)
+
+    @num_labels.setter
+    def num_labels(self, count: int) -> None:
+        self.id2label = read_labels(num_labels=count)
+
+    @property
+    def label2id(self) -> dict[str, int]:
+        """The number of each label."""
+        return {label: number for number, label in self.id2label.items()}
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ALIASES:
+            return getattr(self, ALIASES[name])
+        raise AttributeError(f"DistilBertConfig has no field {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(ALIASES.get(name, name), value)
+
+    def dimensions(self) -> dict[str, int]:
+        """Return the number that each letter of the key stands for in this model."""
+        return {
+            "D": self.dim, "F": self.hidden_dim, "H": self.n_heads,
+            "K": self.dim // self.n_heads, "N": self.n_layers, "V": self.vocab_size,
+            "P": self.max_position_embeddings, "C": self.num_labels,
+        }  # fmt: skip
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every field, ready for config.json."""
+        fields = copy.deepcopy(self.__dict__)
+        labels = {"id2label": fields.pop("id2label"), "label2id": self.label2id}
+        return {"model_type": self.model_type} | fields | labels
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> "DistilBertConfig":
+        """Make a configuration from the content of a config.json, BERT's included."""
+        family = fields.get("model_type", cls.model_type)
+        if family == "bert":
+            fields = fold_bert_config(fields)
+        elif family != cls.model_type:
+            raise ConfigError(
+                f"model_type: this file describes a {family!r} model; expected "
+                "'distilbert' (or 'bert', which is folded in)"
+            )
+        config = cls.__new__(cls)
+        config._set(fields)
+        return config
+
+    @classmethod
+    def from_pretrained(
+        cls, name_or_path: str | os.PathLike, *, revision: str | None = None,
+        local_files_only: bool = False, cache_dir: str | os.PathLike | None = None,
+        **changes: Any,
+    ) -> "DistilBertConfig":  # fmt: skip
+        """Read config.json from a folder, an embedded model or the Hugging Face Hub.
+
+        `changes` replace fields, e.g. `num_labels=3`. Raises ConfigError where the file
+        is missing, is not JSON or describes another family of models.
+        """
+        folder = hub.find_model(
+            name_or_path, hub.CONFIG_FILES,
+            revision=revision, local_files_only=local_files_only, cache_dir=cache_dir,
+        )  # fmt: skip
+        config = cls.read(folder)
+        return config.changed(**changes) if changes else config
+
+    @classmethod
+    def read(cls, folder: Path) -> "DistilBertConfig":
+        """Read the config.json of a local folder."""
+        path = folder / "config.json"
+        try:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ConfigError(f"{folder}: there is no config.json here") from None
+        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise ConfigError(f"{path}: not a JSON file ({error})") from None
+        if not isinstance(fields, dict):
+            raise ConfigError(f"{path}: expected a JSON object, found {fields!r:.40}")
+        try:
+            return cls.from_dict(fields)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from None
+
+    def changed(self, **changes: Any) -> "DistilBertConfig":
+        """Return a copy in which `changes` replace fields."""
+        refuse_misspelt(changes)
+        fields = self.to_dict()
+        if any(name in changes for name in LABEL_FIELDS):
+            fields = {k: v for k, v in fields.items() if k not in LABEL_FIELDS}
+        return self.from_dict(fields | changes)
+
+    def save_pretrained(self, folder: str | os.PathLike) -> None:
+        """Write config.json into `folder`, as transformers reads it."""
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        text = json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
+        with written_whole(Path(folder) / "config.json") as path:
+            path.write_text(text, encoding="utf-8")
+
+    def __eq__(self, other: object) -> bool:
+        same_kind = isinstance(other, DistilBertConfig)
+        return same_kind and self.to_dict() == other.to_dict()
+
+    def __repr__(self) -> str:
+        return f"DistilBertConfig {json.dumps(self.to_dict(), indent=2)}"
+
+
+def refuse_misspelt(fields: dict[str, Any]) -> None:
+    """Raise ConfigError for a keyword that is nearly, but not quite, a field's name."""
+    known = [*DEFAULTS, *ALIASES, *LABEL_FIELDS]
+    for name in fields:
+        if name not in known and (near := get_close_matches(name, known, 1, 0.85)):
+            raise ConfigError(f"unknown field {name!r}; did you mean {near[0]!r}?")
+
+
+def read_labels(
+    num_labels: int | None = None,
+    id2label: dict | None = None,
+    label2id: dict | None = None,
+) -> dict[int, str]:
+    """Return the label of each number, from whichever of the three fields is given."""
+    if num_labels is not None and not is_whole(num_labels, at_least=1):
+        raise ConfigError(f"num_labels: expected 1 or more, found {num_labels!r}")
+    if id2label is None and label2id is not None and num_labels is None:
+        check_is_dict("label2id", label2id)
+        id2label = {number: label for label, number in label2id.items()}
+    if id2label is None:
+        return {number: f"LABEL_{number}" for number in range(num_labels or 2)}
+    check_is_dict("id2label", id2label)
+    try:
+        labels = {int(number): str(label) for number, label in id2label.items()}
+    except (TypeError, ValueError):
+        raise ConfigError(f"id2label: keys must be numbers: {id2label!r}") from None
+    if sorted(labels) != list(range(len(labels))) or not labels:
+        raise ConfigError(f"id2label: keys must run 0, 1, 2, …, found {list(labels)}")
+    if num_labels not in (None, len(labels)):
+        return read_labels(num_labels)           # transformers lets the number win
+    return labels
+
+
+def check_is_dict(name: str, value: Any) -> None:
+    """Raise ConfigError unless `value` is a dictionary."""
+    if not isinstance(value, dict):
+        raise ConfigError(f"{name}: expected a dictionary, found {value!r}")
+
+
+def is_whole(value: Any, at_least: int) -> bool:
+    """Whether `value` is an integer, not a bool, of at least `at_least`."""
+    return type(value) is int and value >= at_least
+
+
+def check_fields(fields: dict[str, Any]) -> None:
+    """Raise ConfigError, naming the field, where a model cannot be built from these."""
+
+    def refuse(name: str, expected: str) -> None:
+        raise ConfigError(f"{name}: expected {expected}, found {fields[name]!r}")
+
+    for name in ("vocab_size", "max_position_embeddings", "n_heads", "dim",
+                 "hidden_dim"):  # fmt: skip
+        if not is_whole(fields[name], at_least=1):
+            refuse(name, "a whole number of at least 1")
+    if not is_whole(fields["n_layers"], at_least=0):
+        refuse("n_layers", "a whole number of at least 0")
+    if fields["dim"] % fields["n_heads"]:
+        refuse("dim", f"a multiple of n_heads ({fields['n_heads']})")
+
+    for name in ("dropout", "attention_dropout", "qa_dropout", "seq_classif_dropout"):
+        if type(fields[name]) not in (int, float) or not 0 <= fields[name] <= 1:
+            refuse(name, "a probability between 0 and 1")
+    spread = fields["initializer_range"]
+    if type(spread) not in (int, float) or not 0 <= spread < float("inf"):
+        refuse("initializer_range", "a finite number of at least 0")
+
+    for name in ("sinusoidal_pos_embds", "tie_word_embeddings"):
+        if type(fields[name]) is not bool:
+            refuse(name, "true or false")
+    if fields["activation"] not in ACTIVATIONS:
+        refuse("activation", f"one of {', '.join(ACTIVATIONS)}")
+    if fields["problem_type"] not in (None, *PROBLEM_TYPES):
+        refuse("problem_type", f"one of {', '.join(PROBLEM_TYPES)}, or none")
+    pad = fields["pad_token_id"]
+    if pad is not None and not (is_whole(pad, 0) and pad < fields["vocab_size"]):
+        refuse("pad_token_id", f"an id below vocab_size ({fields['vocab_size']})")

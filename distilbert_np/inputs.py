@@ -1,0 +1,221 @@
+"""The checks at the door: what a call was given, or one line that says what is wrong.
+
+NumPy would take many a wrong input in silence: −1 reads the last row of a table, a mask
+of the wrong shape broadcasts. Behind these checks the layers can stay formulas.
+"""
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .config import DistilBertConfig
+from .errors import InputError
+from .losses import IGNORED
+
+Array = np.ndarray
+
+
+def as_array(name: str, value: Any) -> Array:
+    """Return `value` as an array; nested lists may be given, ragged ones may not."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        array = None
+    if array is None or array.dtype == object:
+        raise InputError(f"{name}: expected an array, found rows of unequal length")
+    return array
+
+
+def check_shape(name: str, array: Array, *shapes: tuple[int, ...]) -> None:
+    """Raise InputError unless the array has one of these shapes."""
+    if array.shape not in shapes:
+        expected = " or ".join(str(shape) for shape in shapes)
+        raise InputError(f"{name}: has shape {array.shape}, expected {expected}")
+
+
+def check_integers(
+    name: str, value: Any, end: int, also: int | None = None
+) -> Array:
+    """Return an array of integers from 0 to end − 1 (or equal to `also`), as int64."""
+    array = as_array(name, value)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise InputError(f"{name}: expected integers, found {array.dtype}")
+    outside = (array < 0) | (array >= end)
+    if also is not None:
+        outside &= array != also
+    if outside.any():
+        position = tuple(int(i) for i in np.argwhere(outside)[0])
+        also_text = "" if also is None else f", or {also}"
+        raise InputError(
+            f"{name}: found {array[position]} at position {position}, expected 0 to "
+            f"{end - 1}{also_text}"
+        )
+    return array.astype(np.int64)
+
+
+def check_numbers(name: str, value: Any, dtype: np.dtype) -> Array:
+    """Return an array of finite numbers in the model's dtype."""
+    array = as_array(name, value)
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"{name}: expected numbers, found {array.dtype}")
+    if not np.isfinite(array).all():
+        raise InputError(f"{name}: found a NaN or an infinity, expected finite numbers")
+    return array.astype(dtype)
+
+
+def check_sequences(
+    config: DistilBertConfig, dtype: np.dtype, input_ids: Any, inputs_embeds: Any
+) -> tuple[str, Array]:
+    """Return the name and array of the one of the two that was given, checked."""
+    if (input_ids is None) == (inputs_embeds is None):
+        raise InputError(
+            "input_ids, inputs_embeds: expected exactly one of them, found "
+            + ("neither" if input_ids is None else "both")
+        )
+    if inputs_embeds is None:
+        name, axes = "input_ids", "(batch, length)"
+        array = check_integers(name, input_ids, config.vocab_size)
+    else:
+        name, axes = "inputs_embeds", f"(batch, length, {config.dim})"
+        array = check_numbers(name, inputs_embeds, dtype)
+    dim = () if inputs_embeds is None else (config.dim,)
+    if array.ndim != 2 + len(dim) or array.shape[2:] != dim or 0 in array.shape:
+        raise InputError(f"{name}: has shape {array.shape}, expected {axes}, no axis 0")
+    return name, array
+
+
+def check_mask(mask: Any, batch: int, length: int) -> Array:
+    """Return the attention mask (B, L) as booleans, true where a token may be seen."""
+    if mask is None:
+        return np.ones((batch, length), bool)
+    mask = as_array("attention_mask", mask)
+    check_shape("attention_mask", mask, (batch, length))
+    if mask.dtype.kind not in "biuf" or not ((mask == 0) | (mask == 1)).all():
+        raise InputError("attention_mask: expected only 0 (hidden) and 1 (seen)")
+    return mask.astype(bool)
+
+
+def check_positions(position_ids: Any, batch: int, length: int, end: int) -> Array:
+    """Return the position ids (1 or B, L): 0, 1, 2, … unless others are given."""
+    if position_ids is None:
+        if length > end:
+            raise InputError(
+                f"the sequences are {length} tokens long; this model knows "
+                f"{end} positions (max_position_embeddings)"
+            )
+        return np.arange(length)[None]                            # (1, L)
+    positions = check_integers("position_ids", position_ids, end)
+    check_shape("position_ids", positions, (length,), (1, length), (batch, length))
+    return positions.reshape(-1, length)
+
+
+def check_head_mask(
+    head_mask: Any, n_layers: int, n_heads: int, dtype: np.dtype
+) -> Array:
+    """Return a factor for each head of each layer, (N, H), from (H,) or (N, H)."""
+    factors = check_numbers("head_mask", head_mask, dtype)
+    check_shape("head_mask", factors, (n_heads,), (n_layers, n_heads))
+    return np.broadcast_to(factors, (n_layers, n_heads))
+
+
+def check_inputs(
+    config: DistilBertConfig, dtype: np.dtype, input_ids: Any, inputs_embeds: Any,
+    attention_mask: Any, position_ids: Any, head_mask: Any, token_type_ids: Any,
+) -> dict[str, Array]:  # fmt: skip
+    """Return the encoder's inputs by name, checked and completed.
+
+    Raises InputError, naming the argument, what was found and what was expected.
+    """
+    name, sequences = check_sequences(config, dtype, input_ids, inputs_embeds)
+    B, L = sequences.shape[:2]
+    inputs = {
+        name: sequences,
+        "attention_mask": check_mask(attention_mask, B, L),
+        "position_ids": check_positions(
+            position_ids, B, L, config.max_position_embeddings
+        ),
+    }
+    if head_mask is not None:
+        inputs["head_mask"] = check_head_mask(
+            head_mask, config.n_layers, config.n_heads, dtype
+        )
+    if token_type_ids is not None:
+        warnings.warn(
+            "token_type_ids are ignored: DistilBERT has no token types", stacklevel=4
+        )
+    return inputs
+
+
+class Choices(NamedTuple):
+    """Several choices for each text, laid out as texts of their own."""
+
+    count: int                                   # C
+    flat: dict[str, Array]                       # (B·C, L) or (B·C, L, D), by name
+
+
+def check_choices(**given: Any) -> Choices:
+    """Return inputs (B, C, L) flattened to (B·C, L), and C; None stays out."""
+    arrays = {name: as_array(name, v) for name, v in given.items() if v is not None}
+    shapes = []
+    for name, array in arrays.items():
+        if array.ndim != (4 if name == "inputs_embeds" else 3):
+            raise InputError(
+                f"{name}: has shape {array.shape}, expected (batch, choices, length"
+                + (", dim)" if name == "inputs_embeds" else ")")
+            )
+        shapes.append(array.shape[:3])
+        check_shape(name, array, shapes[0] + array.shape[3:])
+    B, C = shapes[0][:2] if shapes else (0, 0)
+    flat = {name: a.reshape(B * C, *a.shape[2:]) for name, a in arrays.items()}
+    return Choices(C, flat)
+
+
+# --- labels ---------------------------------------------------------------------------
+
+
+def check_token_labels(labels: Any, batch: int, length: int, end: int) -> Array:
+    """Return one label below `end`, or −100, for each token, (B, L)."""
+    labels = check_integers("labels", labels, end, also=IGNORED)
+    check_shape("labels", labels, (batch, length))
+    return labels
+
+
+def check_class_labels(labels: Any, batch: int, end: int) -> Array:
+    """Return one label below `end`, or −100, for each sequence: (B,), or (B, 1)."""
+    labels = check_integers("labels", labels, end, also=IGNORED)
+    check_shape("labels", labels, (batch,), (batch, 1))
+    return labels.reshape(batch)
+
+
+def check_sequence_labels(
+    labels: Any, batch: int, config: DistilBertConfig, dtype: np.dtype
+) -> Array:
+    """Return labels for the config's problem_type, which they settle if it is None.
+
+    One output means regression; else integers name classes and floats are the truth of
+    each label on its own. The choice is remembered in the configuration.
+    """
+    labels = as_array("labels", labels)
+    C = config.num_labels
+    if config.problem_type is None:
+        if C == 1:
+            config.problem_type = "regression"
+        elif np.issubdtype(labels.dtype, np.integer):
+            config.problem_type = "single_label_classification"
+        else:
+            config.problem_type = "multi_label_classification"
+    if config.problem_type == "single_label_classification":
+        return check_class_labels(labels, batch, C)
+    numbers = check_numbers("labels", labels, dtype)
+    check_shape("labels", numbers, (batch, C), *([(batch,)] if C == 1 else []))
+    return numbers.reshape(batch, C)
+
+
+def check_answer(name: str, positions: Any, batch: int) -> Array:
+    """Return where each answer starts, or ends, as (B,), also from (B, 1)."""
+    positions = as_array(name, positions)
+    if not np.issubdtype(positions.dtype, np.integer):
+        raise InputError(f"{name}: expected integers, found {positions.dtype}")
+    check_shape(name, positions, (batch,), (batch, 1))
+    return positions.astype(np.int64).reshape(batch)

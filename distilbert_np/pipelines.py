@@ -1,0 +1,88 @@
+"""Pipelines: text in, answer out."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .errors import InputError
+from .functions import softmax
+from .models import DistilBertForMaskedLM
+from .tokenizer import DistilBertTokenizer
+
+Answer = dict[str, Any]
+
+
+class FillMaskPipeline:
+    """Fills each `[MASK]` of a text with the words that the model finds likeliest."""
+
+    def __init__(
+        self, model: DistilBertForMaskedLM, tokenizer: DistilBertTokenizer
+    ) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+
+    def __call__(self, text: str | Sequence[str], top_k: int = 5) -> list[Any]:
+        """Return the `top_k` best answers for each mask, likeliest first.
+
+        An answer is a dict: `score` (a probability), `token` (an id), `token_str`, and
+        `sequence`, the text with this mask filled. A text with one mask gives a list of
+        answers, one with several a list of such lists; a list of texts gives a list of
+        either. Raises InputError where a text has no mask.
+        """
+        if isinstance(text, str):
+            return self.fill(text, top_k)
+        return [self.fill(one, top_k) for one in text]
+
+    def fill(self, text: str, top_k: int) -> list[Any]:
+        """Return the answers for one text."""
+        if type(top_k) is not int or top_k < 1:
+            raise InputError(f"top_k: expected a whole number above 0, found {top_k!r}")
+        encoded = self.tokenizer(text, return_tensors="np")
+        ids = encoded["input_ids"][0]                                    # (L,)
+        masks = np.flatnonzero(ids == self.tokenizer.mask_token_id)
+        if not masks.size:
+            raise InputError(f"text: found no {self.tokenizer.mask_token} in {text!r}")
+        logits = self.model(**encoded).logits[0]                         # (L, V)
+        answers = [
+            self.best(ids, place, softmax(logits[place]), top_k) for place in masks
+        ]
+        return answers[0] if len(answers) == 1 else answers
+
+    def best(
+        self, ids: np.ndarray, place: int, probabilities: np.ndarray, top_k: int
+    ) -> list[Answer]:
+        """Return the `top_k` likeliest words for the mask at one place."""
+        answers = []
+        for token in np.argsort(-probabilities, kind="stable")[:top_k]:
+            filled = ids.copy()
+            filled[place] = token
+            answers.append({
+                "score": float(probabilities[token]),
+                "token": int(token),
+                "token_str": self.tokenizer.decode([token]),
+                "sequence": self.tokenizer.decode(filled, skip_special_tokens=True),
+            })  # fmt: skip
+        return answers
+
+
+PIPELINES = {"fill-mask": (FillMaskPipeline, DistilBertForMaskedLM)}
+
+
+def pipeline(
+    task: str, model: str | os.PathLike = "tiny", **options: Any
+) -> FillMaskPipeline:
+    """Return the pipeline of a task with its model and tokenizer loaded.
+
+    `model` is what from_pretrained takes, and `options` go to it. Raises InputError for
+    a task that is not known.
+    """
+    if task not in PIPELINES:
+        known = ", ".join(PIPELINES)
+        raise InputError(f"task: expected one of {known}, found {task!r}")
+    kind, model_class = PIPELINES[task]
+    places = ("revision", "local_files_only", "cache_dir")
+    where = {name: options[name] for name in places if name in options}
+    tokenizer = DistilBertTokenizer.from_pretrained(model, **where)
+    return kind(model_class.from_pretrained(model, **options), tokenizer)

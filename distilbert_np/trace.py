@@ -1,0 +1,72 @@
+"""The trace: every intermediate array of a forward pass, by a stable dotted name.
+
+A name that is also the name of a parameter's module (`ffn.lin1`, `sa_layer_norm`) is
+what that module returns, in the words of transformers: hooks there give the same names.
+The letters of the shapes are explained in config.py.
+"""
+
+from .config import DistilBertConfig
+
+INPUTS = {
+    "input_ids": "B L",                  # or inputs_embeds "B L D"
+    "attention_mask": "B L",
+    "position_ids": "1|B L",
+}
+EMBEDDINGS = {
+    "words": "B L D",
+    "positions": "1|B L D",
+    "sum": "B L D",                      # words + positions
+    "LayerNorm": "B L D",
+}
+BLOCK = {
+    "attention.q": "B H L K",
+    "attention.k": "B H L K",
+    "attention.v": "B H L K",
+    "attention.scores": "B H L L",       # q kᵀ / √K, before the mask
+    "attention.weights": "B H L L",      # softmax of the masked scores
+    "attention.context": "B L D",        # weights v, heads merged
+    "attention.out_lin": "B L D",
+    "attention_sum": "B L D",            # the block's input + attention
+    "sa_layer_norm": "B L D",
+    "ffn.lin1": "B L F",
+    "ffn.activation": "B L F",
+    "ffn.lin2": "B L D",
+    "ffn_sum": "B L D",                  # sa_layer_norm + ffn
+    "output_layer_norm": "B L D",
+}
+HEADS = {
+    "base": {},
+    "masked_lm": {
+        "vocab_transform": "B L D",
+        "activation": "B L D",
+        "vocab_layer_norm": "B L D",
+        "logits": "B L V",
+    },
+    "sequence": {
+        "first": "B D",
+        "pre_classifier": "B D",
+        "relu": "B D",
+        "logits": "B C",
+    },
+    "token": {"logits": "B L C"},
+    "question_answering": {"logits": "B L 2"},
+    "multiple_choice": {                 # the encoder's B is here B·C sequences
+        "first": "BC D",
+        "pre_classifier": "BC D",
+        "relu": "BC D",
+        "logits": "B C",
+    },
+}  # fmt: skip
+
+
+def trace_table(config: DistilBertConfig, head: str) -> dict[str, str]:
+    """Return the shape, in letters, of each array in a trace, in computing order.
+
+    A head_mask adds `attention.masked_weights` to each block; labels add their own
+    names to the inputs, and `loss` at the end.
+    """
+    table = {f"inputs.{name}": shape for name, shape in INPUTS.items()}
+    table |= {f"embeddings.{name}": shape for name, shape in EMBEDDINGS.items()}
+    for i in range(config.n_layers):
+        table |= {f"transformer.layer.{i}.{name}": s for name, s in BLOCK.items()}
+    return table | {f"head.{name}": shape for name, shape in HEADS[head].items()}

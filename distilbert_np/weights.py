@@ -1,0 +1,385 @@
+"""A checkpoint file ⇄ a tree of parameters.
+
+Parameters are nested dicts, named as in the checkpoint: the tensor
+`transformer.layer.0.attention.q_lin.weight` is found at
+`params["transformer"]["layer"]["0"]["attention"]["q_lin"]["weight"]`.
+"""
+
+import json
+import math
+import mmap
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from . import bert
+from .config import DistilBertConfig
+from .embeddings import sinusoidal_table
+from .errors import CheckpointError
+from .files import written_whole
+from .trees import Tree, flatten, unflatten
+
+Array = np.ndarray
+
+# --- the table of parameters ----------------------------------------------------------
+
+ENCODER = {
+    "embeddings.word_embeddings.weight": "V D",
+    "embeddings.position_embeddings.weight": "P D",
+    "embeddings.LayerNorm.weight": "D",
+    "embeddings.LayerNorm.bias": "D",
+}
+BLOCK = {
+    "attention.q_lin.weight": "D D", "attention.q_lin.bias": "D",
+    "attention.k_lin.weight": "D D", "attention.k_lin.bias": "D",
+    "attention.v_lin.weight": "D D", "attention.v_lin.bias": "D",
+    "attention.out_lin.weight": "D D", "attention.out_lin.bias": "D",
+    "sa_layer_norm.weight": "D", "sa_layer_norm.bias": "D",
+    "ffn.lin1.weight": "F D", "ffn.lin1.bias": "F",
+    "ffn.lin2.weight": "D F", "ffn.lin2.bias": "D",
+    "output_layer_norm.weight": "D", "output_layer_norm.bias": "D",
+}  # fmt: skip
+HEADS = {
+    "base": {},
+    "masked_lm": {
+        "vocab_transform.weight": "D D", "vocab_transform.bias": "D",
+        "vocab_layer_norm.weight": "D", "vocab_layer_norm.bias": "D",
+        "vocab_projector.weight": "V D", "vocab_projector.bias": "V",
+    },
+    "sequence": {
+        "pre_classifier.weight": "D D", "pre_classifier.bias": "D",
+        "classifier.weight": "C D", "classifier.bias": "C",
+    },
+    "token": {"classifier.weight": "C D", "classifier.bias": "C"},
+    "question_answering": {"qa_outputs.weight": "2 D", "qa_outputs.bias": "2"},
+    "multiple_choice": {
+        "pre_classifier.weight": "D D", "pre_classifier.bias": "D",
+        "classifier.weight": "1 D", "classifier.bias": "1",
+    },
+}  # fmt: skip
+HEAD_MODULES = {name.split(".")[0] for head in HEADS.values() for name in head}
+DECODER = "vocab_projector.weight"               # when tied, the table of words itself
+WORDS = "embeddings.word_embeddings.weight"
+POSITIONS = "embeddings.position_embeddings.weight"
+
+# What may stand in a file beside the parameters, and is left out and reported: other
+# heads (with BERT's), and a buffer that old versions stored.
+SPARE = HEAD_MODULES | {"pooler", "cls"}
+SPARE_BUFFER = "embeddings.position_ids"
+
+
+def parameter_shapes(config: DistilBertConfig, head: str) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every parameter of a model, by its name without prefix.
+
+    The masked-LM decoder is listed only where it is a parameter of its own, not tied.
+    """
+    block = {
+        f"transformer.layer.{i}.{name}": letters
+        for i in range(config.n_layers)
+        for name, letters in BLOCK.items()
+    }
+    table = ENCODER | block | HEADS[head]
+    if config.tie_word_embeddings:
+        table.pop(DECODER, None)
+    size = config.dimensions()
+    return {
+        name: tuple(size[s] if s in size else int(s) for s in letters.split())
+        for name, letters in table.items()
+    }
+
+
+# --- a new model ----------------------------------------------------------------------
+
+
+def initialise(
+    name: str,
+    shape: tuple[int, ...],
+    config: DistilBertConfig,
+    rng: np.random.Generator,
+) -> Array:
+    """Return first values for one parameter (float32), as transformers draws them.
+
+    Weights are normal with deviation `initializer_range`, biases 0, LayerNorm gains 1,
+    the padding token's row 0.
+    """
+    if name.endswith(".bias"):
+        return np.zeros(shape, np.float32)
+    if name.endswith(("LayerNorm.weight", "layer_norm.weight")):
+        return np.ones(shape, np.float32)
+    if name == POSITIONS and config.sinusoidal_pos_embds:
+        return sinusoidal_table(*shape).astype(np.float32)
+    weight = rng.standard_normal(shape, np.float32)
+    weight *= config.initializer_range
+    if name == WORDS and config.pad_token_id is not None:
+        weight[config.pad_token_id] = 0
+    return weight
+
+
+def new_params(config: DistilBertConfig, head: str, seed: int, dtype: np.dtype) -> Tree:
+    """Return the parameters of a model nobody has trained, from a seed."""
+    rng = np.random.default_rng(seed)
+    shapes = parameter_shapes(config, head)
+    tensors = {
+        name: initialise(name, shape, config, rng).astype(dtype, copy=False)
+        for name, shape in shapes.items()
+    }
+    return as_params(tensors, head)
+
+
+def as_params(tensors: dict[str, Array], head: str) -> Tree:
+    """Return the tree of a model: heads keep their encoder under `distilbert`."""
+    tree = unflatten(tensors)
+    tree.setdefault("transformer", {"layer": {}})            # a stack of no blocks
+    encoder = {part: tree.pop(part) for part in ("embeddings", "transformer")}
+    return encoder if head == "base" else {"distilbert": encoder} | tree
+
+
+# --- reading files --------------------------------------------------------------------
+
+STORED_DTYPES = {
+    "F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16,
+    "I64": np.int64, "I32": np.int32, "I16": np.int16, "I8": np.int8, "U8": np.uint8,
+    "BOOL": np.bool_,
+}  # fmt: skip
+FLOAT_CODES = ("F64", "F32", "F16", "BF16")
+
+
+class Stored(NamedTuple):
+    """A tensor as its file holds it: the format's dtype code, and the mapped bytes."""
+
+    code: str
+    array: Array
+
+
+def map_file(path: Path) -> dict[str, Stored]:
+    """Return the tensors of a safetensors file, mapped into memory and not copied.
+
+    The pages are private: writing to an array changes neither the file nor another
+    reader. Raises CheckpointError where the safetensors library refuses the file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise CheckpointError(f"{path}: expected a regular file")
+    try:
+        with safe_open(path, framework="np"):    # the library checks the whole header
+            pass
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path}: not a safetensors file ({error})") from None
+    with open(path, "rb") as file:
+        mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    header_size = int.from_bytes(mapping[:8], "little")
+    header = json.loads(mapping[8 : 8 + header_size])
+    header.pop("__metadata__", None)
+    return {
+        name: Stored(entry["dtype"], view(mapping, 8 + header_size, name, entry, path))
+        for name, entry in header.items()
+    }
+
+
+def view(mapping: mmap.mmap, start: int, name: str, entry: Tree, path: Path) -> Array:
+    """Return one tensor of a mapped file, described by its entry in the header."""
+    if entry["dtype"] not in STORED_DTYPES:
+        raise CheckpointError(
+            f"{path}: {name} is stored as {entry['dtype']}; expected one of "
+            f"{', '.join(FLOAT_CODES)}"
+        )
+    shape, dtype = entry["shape"], STORED_DTYPES[entry["dtype"]]
+    offset = start + entry["data_offsets"][0]
+    count = math.prod(shape)
+    if count == 0:
+        return np.empty(shape, dtype)
+    return np.frombuffer(mapping, dtype, count, offset).reshape(shape)
+
+
+def map_checkpoint(folder: Path) -> dict[str, Stored]:
+    """Return the tensors of a checkpoint folder: of one file, or of its shards."""
+    index = folder / "model.safetensors.index.json"
+    if (folder / "model.safetensors").exists():
+        return map_file(folder / "model.safetensors")
+    if index.exists():
+        return map_shards(index)
+    if (folder / "pytorch_model.bin").exists():
+        raise CheckpointError(
+            f"{folder}: only pytorch_model.bin is here, a pickle, which could run code "
+            "when opened; convert it with transformers: from_pretrained(folder), then "
+            "save_pretrained(new_folder)"
+        )
+    raise CheckpointError(f"{folder}: there is no model.safetensors here")
+
+
+def map_shards(index: Path) -> dict[str, Stored]:
+    """Return the tensors of all the shards that an index file names."""
+    try:
+        shard_of = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        shards = sorted(set(shard_of.values()))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise CheckpointError(f"{index}: expected JSON with a weight_map") from None
+    for shard in shards:
+        if not isinstance(shard, str) or Path(shard).name != shard:
+            raise CheckpointError(f"{index}: a shard outside the folder: {shard!r}")
+    tensors: dict[str, Stored] = {}
+    for shard in shards:
+        tensors |= map_file(index.parent / shard)
+    if absent := sorted(set(shard_of) - set(tensors)):
+        raise CheckpointError(f"{index}: no shard holds {listing(absent)}")
+    return tensors
+
+
+def convert(name: str, stored: Stored, dtype: np.dtype) -> Array:
+    """Return a stored tensor in `dtype`: the mapped array itself, if it is that."""
+    if stored.code not in FLOAT_CODES:
+        raise CheckpointError(
+            f"{name} is stored as {stored.code}; expected one of "
+            f"{', '.join(FLOAT_CODES)}"
+        )
+    array = stored.array
+    if stored.code == "BF16":                    # the upper half of a float32
+        array = (array.astype(np.uint32) << 16).view(np.float32)
+    return array.astype(dtype, copy=False)
+
+
+def listing(names: list[str], most: int = 5) -> str:
+    """Return names in one line, the first few of many."""
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest
+
+
+# --- from stored names to parameters --------------------------------------------------
+
+
+@dataclass
+class LoadReport:
+    """What became of each tensor of a checkpoint and each parameter of the model."""
+
+    source: str
+    used: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    tied: dict[str, str] = field(default_factory=dict)
+    folded: list[str] = field(default_factory=list)
+    dtypes: dict[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        stored = ", ".join(f"{count} {code}" for code, count in self.dtypes.items())
+        lines = [
+            f"loaded from {self.source}",
+            f"  used        {len(self.used)} tensors (stored as {stored})",
+        ]
+        for label, names in (
+            ("tied", [f"{name} = {source}" for name, source in self.tied.items()]),
+            ("folded in", self.folded),
+            ("missing", [f"{name}: newly initialised" for name in self.missing]),
+            ("unexpected", [f"{name}: left out" for name in self.unexpected]),
+        ):
+            for name in names:
+                lines.append(f"  {label:<11} {name}")
+                label = ""
+        return "\n".join(lines)
+
+
+def plain_names(names: list[str], source: Path) -> dict[str, str]:
+    """Return, for each stored name, ours: no prefix, no gamma or beta, BERT renamed."""
+    plain = bert.plain_bert_names(names) if bert.is_bert(names) else {
+        name: name.removeprefix("distilbert.") for name in names
+    }  # fmt: skip
+    for stored_name, name in plain.items():
+        module, _, leaf = name.rpartition(".")
+        leaf = {"gamma": "weight", "beta": "bias"}.get(leaf, leaf)
+        plain[stored_name] = f"{module}.{leaf}" if module else leaf
+    if twice := [name for name, n in Counter(plain.values()).items() if n > 1]:
+        raise CheckpointError(f"{source}: holds two tensors each for {listing(twice)}")
+    return plain
+
+
+def tie_decoder(stored: dict[str, Stored], config: DistilBertConfig) -> dict[str, str]:
+    """Settle whether the masked-LM decoder is the table of words; say so if it is.
+
+    A file may leave a tied decoder out, or repeat the table. Where it holds another
+    matrix, that matrix is meant, whatever the configuration says.
+    """
+    if config.tie_word_embeddings and DECODER in stored and WORDS in stored:
+        if np.array_equal(stored[DECODER].array, stored[WORDS].array):
+            del stored[DECODER]
+        else:
+            config.tie_word_embeddings = False
+    return {DECODER: WORDS} if config.tie_word_embeddings else {}
+
+
+def complaints(
+    shapes: dict[str, tuple[int, ...]], stored: dict[str, Stored], computed: set[str]
+) -> list[str]:
+    """Return what is wrong with a checkpoint for these parameters: ideally nothing."""
+    missing = [
+        name for name in shapes.keys() - stored.keys() - computed
+        if name.split(".")[0] not in HEAD_MODULES
+    ]  # fmt: skip
+    unexpected = [
+        name for name in stored.keys() - shapes.keys()
+        if name.split(".")[0] not in SPARE and name != SPARE_BUFFER
+    ]  # fmt: skip
+    misshapen = [
+        f"{name} has shape {stored[name].array.shape}, expected {shape}"
+        for name, shape in shapes.items()
+        if name in stored and stored[name].array.shape != shape
+    ]
+    found = []
+    if missing:
+        found.append(f"missing {listing(sorted(missing))}")
+    if unexpected:
+        found.append(f"unexpected {listing(sorted(unexpected))}")
+    return found + misshapen[:3]
+
+
+def load_params(
+    folder: Path, config: DistilBertConfig, head: str, seed: int, dtype: np.dtype
+) -> tuple[Tree, LoadReport]:
+    """Read a checkpoint folder into the parameters of a model with this head.
+
+    Parameters of the head that the file lacks are drawn from `seed`. Raises
+    CheckpointError, listing the names, if the encoder is not whole or does not fit.
+    """
+    mapped = map_checkpoint(folder)
+    plain = plain_names(list(mapped), folder)
+    stored = {plain[name]: tensor for name, tensor in mapped.items()}
+    token_types = stored.pop(bert.TOKEN_TYPES, None)
+    report = LoadReport(str(folder))
+    if head == "masked_lm":
+        report.tied = tie_decoder(stored, config)
+
+    shapes = parameter_shapes(config, head)
+    computed = {POSITIONS} if config.sinusoidal_pos_embds else set()
+    if found := complaints(shapes, stored, computed):
+        raise CheckpointError(f"{folder}: {'; '.join(found)}")
+
+    report.used = [name for name in shapes if name in stored]
+    report.missing = [name for name in shapes if name not in stored]
+    report.unexpected = [name for name in stored if name not in shapes]
+    report.dtypes = dict(Counter(stored[name].code for name in report.used))
+    rng = np.random.default_rng(seed)
+    tensors = {
+        name: convert(name, stored[name], dtype) if name in stored
+        else initialise(name, shape, config, rng).astype(dtype, copy=False)
+        for name, shape in shapes.items()
+    }  # fmt: skip
+    if token_types is not None:
+        token_types = convert(bert.TOKEN_TYPES, token_types, dtype)
+        tensors[POSITIONS] = bert.fold_token_types(tensors[POSITIONS], token_types)
+        report.folded = ["token type 0, into every row of the position table"]
+    return as_params(tensors, head), report
+
+
+def save_params(params: Tree, folder: Path) -> None:
+    """Write model.safetensors into `folder`, bit for bit, as transformers reads it."""
+    from safetensors.numpy import save_file
+
+    # The library writes an array's memory as it lies: a transposed one comes out
+    # scrambled unless it is laid straight first.
+    tensors = {
+        name: np.ascontiguousarray(array) for name, array in flatten(params).items()
+    }
+    with written_whole(folder / "model.safetensors") as path:
+        save_file(tensors, path, metadata={"format": "pt"})

@@ -1,0 +1,85 @@
+"""Write tests/reference/ anew with PyTorch: python tests/make_reference.py
+
+Needs torch and transformers (the parity extra). Every number comes from transformers'
+own modules, run in float64; float32 is run too, for the size of its error.
+"""
+
+import hashlib
+import json
+import platform
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).parents[1])]
+
+import numpy as np
+import torch
+import torch_side
+import transformers
+from cases import Case
+from reference import FOLDER, GROUPS, digest, rms, sample, stride
+from safetensors.numpy import save_file
+
+VERSION = 1
+
+
+def describe(case: Case) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return the samples of a case, and its entry in the manifest."""
+    truth = torch_side.run(case, torch.float64)
+    single = torch_side.run(case, torch.float32)
+    samples: dict[str, np.ndarray] = {}
+    tensors: dict[str, Any] = {}
+    kept: dict[bytes, str] = {}
+    for name, value in truth.items():
+        about: dict[str, Any] = {"shape": list(value.shape)}
+        twin = kept.setdefault(value.tobytes(), name)
+        if twin != name:
+            about["same_as"] = twin              # hidden states are outputs of blocks
+        else:
+            samples[name] = sample(value)
+            about["step"] = stride(value.size)
+            error = sample(single[name]) - samples[name]
+            about["torch_float32_rms"] = None if np.isnan(error).any() else rms(error)
+        tensors[name] = about
+    entry = {
+        "config": case.config,
+        "weights_seed": case.seed,
+        "weights_sha256": digest(case.tensors()),
+        "tensors": tensors,
+    }
+    return samples, entry
+
+
+def write(group: str, cases: list[Case]) -> None:
+    """Write the safetensors file and the manifest of a group."""
+    samples: dict[str, np.ndarray] = {}
+    entries: dict[str, Any] = {}
+    for case in cases:
+        values, entries[case.name] = describe(case)
+        samples |= {f"{case.name}/{name}": array for name, array in values.items()}
+    path = FOLDER / f"{group}.safetensors"
+    save_file({name: np.ascontiguousarray(a) for name, a in samples.items()}, path)
+    path.chmod(0o644)
+    manifest = {
+        "generator": f"tests/make_reference.py, version {VERSION}",
+        "libraries": {
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+        },
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "cases": entries,
+    }
+    text = json.dumps(manifest, indent=1, ensure_ascii=False)
+    path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+    print(f"{path.name}: {len(samples)} tensors, {path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("error")
+    FOLDER.mkdir(exist_ok=True)
+    for group, cases in GROUPS.items():
+        write(group, cases)

@@ -1,0 +1,75 @@
+"""The committed reference: what PyTorch computed for every case, and how to compare.
+
+`reference/<group>.safetensors` holds float64 values by `case/tensor`; large tensors are
+sampled at a stride. `reference/<group>.json` says who wrote them, with what, from which
+seeds, and how far PyTorch's own float32 lies from them.
+"""
+
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cases import BASE_CASES, SMALL_CASES, Case
+from safetensors.numpy import load_file
+
+FOLDER = Path(__file__).parent / "reference"
+GROUPS = {"small": SMALL_CASES, "base": BASE_CASES}
+SAMPLE = 2048                                    # numbers kept of a larger tensor
+
+# The bounds that the project promises (README, "How exact it is").
+FLOAT64_BOUND = 1e-12                            # of the tensor's largest value
+RMS_RATIO = 1.25                                 # to the error of PyTorch's own float32
+
+
+def float32_bound(truth: np.ndarray) -> float:
+    """Return the largest error that a float32 tensor may have against float64 truth."""
+    return 1e-5 + 1.3e-6 * float(np.abs(truth).max())
+
+
+def stride(size: int) -> int:
+    """Return the step at which to sample a tensor: 1, or a prime that leaves ≤ SAMPLE.
+
+    A prime falls into step with no axis, so every row and column is met.
+    """
+    step = max(1, math.ceil(size / SAMPLE))
+    while any(step % n == 0 for n in range(2, math.isqrt(step) + 1)):
+        step += 1
+    return step
+
+
+def sample(array: np.ndarray) -> np.ndarray:
+    """Return the numbers of a tensor that the reference keeps."""
+    flat = np.asarray(array).reshape(-1)
+    return flat[:: stride(flat.size)]
+
+
+def rms(error: np.ndarray) -> float:
+    """Return the root of the mean square."""
+    return float(np.sqrt(np.mean(np.square(error))))
+
+
+def digest(tensors: dict[str, np.ndarray]) -> str:
+    """Return the SHA-256 of a case's weights: both sides must build the same."""
+    sha = hashlib.sha256()
+    for name, array in tensors.items():
+        sha.update(name.encode())
+        sha.update(np.ascontiguousarray(array).tobytes())
+    return sha.hexdigest()
+
+
+def manifest(group: str) -> dict[str, Any]:
+    """Return what is known of a group of references."""
+    return json.loads((FOLDER / f"{group}.json").read_text(encoding="utf-8"))
+
+
+def load(group: str) -> dict[str, np.ndarray]:
+    """Return the samples of a group by `case/tensor`."""
+    return load_file(FOLDER / f"{group}.safetensors")
+
+
+def group_of(case: Case) -> str:
+    """Return the group that holds a case."""
+    return next(group for group, cases in GROUPS.items() if case in cases)

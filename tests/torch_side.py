@@ -1,0 +1,157 @@
+"""PyTorch's side of a case: transformers' model on the same tensors, every step named.
+
+Hooks on transformers' own modules record what passes; the names are those of our trace.
+"""
+
+import re
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from cases import Case
+from ours import outputs
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.masking_utils import eager_mask
+from transformers.models.distilbert.modeling_distilbert import eager_attention_forward
+
+from distilbert_np.trees import flatten
+from distilbert_np.weights import as_params
+
+CLASSES = {
+    "base": transformers.DistilBertModel,
+    "masked_lm": transformers.DistilBertForMaskedLM,
+    "sequence": transformers.DistilBertForSequenceClassification,
+    "token": transformers.DistilBertForTokenClassification,
+    "question_answering": transformers.DistilBertForQuestionAnswering,
+    "multiple_choice": transformers.DistilBertForMultipleChoice,
+}
+# Which of our names a module's first input and its output go by.
+INPUT_NAMES = {
+    "embeddings.LayerNorm": "embeddings.sum",
+    "attention.out_lin": "attention.context",
+    "sa_layer_norm": "attention_sum",
+    "output_layer_norm": "ffn_sum",
+    "pre_classifier": "head.first",
+}
+OUTPUT_NAMES = {
+    "embeddings.word_embeddings": "embeddings.words",
+    "embeddings.position_embeddings": "embeddings.positions",
+    "embeddings.LayerNorm": "embeddings.LayerNorm",
+    "attention.out_lin": "attention.out_lin",
+    "sa_layer_norm": "sa_layer_norm",
+    "ffn.lin1": "ffn.lin1",
+    "ffn.activation": "ffn.activation",
+    "ffn.lin2": "ffn.lin2",
+    "output_layer_norm": "output_layer_norm",
+    "vocab_transform": "head.vocab_transform",
+    "activation": "head.activation",
+    "vocab_layer_norm": "head.vocab_layer_norm",
+    "vocab_projector": "head.logits",
+    "pre_classifier": "head.pre_classifier",
+    "classifier": "head.logits",
+    "qa_outputs": "head.logits",
+}
+
+
+def build(case: Case, dtype: torch.dtype) -> Any:
+    """Return transformers' model of a case, in evaluation mode."""
+    fields = case.full_config().to_dict()
+    config = transformers.DistilBertConfig(**fields, attn_implementation="recording")
+    with torch.device("meta"):
+        model = CLASSES[case.head](config)
+    model = model.to_empty(device="cpu")
+    names = flatten(as_params(case.tensors(), case.head))
+    tensors = {name: torch.from_numpy(array) for name, array in names.items()}
+    tied = case.head == "masked_lm" and config.tie_word_embeddings
+    if tied:
+        words = "distilbert.embeddings.word_embeddings.weight"
+        tensors["vocab_projector.weight"] = tensors[words]
+    model.load_state_dict(tensors, assign=True)
+    encoder = getattr(model, "distilbert", model)
+    encoder.embeddings.position_ids = torch.arange(config.max_position_embeddings)[None]
+    return model.to(dtype).eval()
+
+
+def record(model: Any, recorded: dict[str, torch.Tensor]) -> None:
+    """Hook a model so that a call fills `recorded` with every intermediate by name."""
+
+    def remember(name: str, value: torch.Tensor) -> None:
+        recorded[name] = value.detach().clone()
+
+    def watch(module: torch.nn.Module, prefix: str, short: str) -> None:
+        def hook(module: Any, inputs: tuple, output: torch.Tensor) -> None:
+            if short in INPUT_NAMES:
+                remember(prefix + INPUT_NAMES[short], inputs[0])
+            if short in OUTPUT_NAMES:
+                remember(prefix + OUTPUT_NAMES[short], output)
+            if short == "dropout" and "head.pre_classifier" in recorded:
+                remember("head.relu", inputs[0])
+
+        module.register_forward_hook(hook)
+
+    for name, module in model.named_modules():
+        name = name.removeprefix("distilbert.")
+        prefix = ""
+        if in_block := re.fullmatch(r"(transformer\.layer\.\d+\.)(.+)", name):
+            prefix, name = in_block.groups()
+        watch(module, prefix, name)
+        if name == "attention":
+            module.record = lambda name, value, at=f"{prefix}attention.": remember(
+                at + name, value
+            )
+
+
+def recording_attention(
+    module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **options: Any
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Run transformers' eager attention; record what it does; apply a head mask.
+
+    transformers 5 has no head_mask any more: the factors are multiplied in here, where
+    version 4 had them.
+    """
+    output, weights = eager_attention_forward(
+        module, query, key, value, attention_mask, **options
+    )
+    scores = query @ key.transpose(2, 3) * module.scaling
+    for name, array in (("q", query), ("k", key), ("v", value), ("scores", scores),
+                        ("weights", weights)):  # fmt: skip
+        module.record(name, array)
+    if getattr(module, "head_mask", None) is not None:
+        weights = weights * module.head_mask[:, None, None]
+        module.record("masked_weights", weights)
+        output = (weights @ value).transpose(1, 2).contiguous()
+    return output, weights
+
+
+AttentionInterface.register("recording", recording_attention)
+AttentionMaskInterface.register("recording", eager_mask)
+
+
+def run(case: Case, dtype: torch.dtype) -> dict[str, np.ndarray]:
+    """Return every array that transformers computes for a case, by our names."""
+    model = build(case, dtype)
+    arguments = {}
+    for name, array in case.arguments().items():
+        tensor = torch.from_numpy(array)
+        arguments[name] = tensor.to(dtype) if tensor.is_floating_point() else tensor
+    if case.config.get("num_labels") == 1:
+        arguments["labels"] = arguments["labels"].to(dtype)
+    head_mask = arguments.pop("head_mask", None)
+    blocks = getattr(model, "distilbert", model).transformer.layer
+    for number, block in enumerate(blocks):
+        block.attention.head_mask = None if head_mask is None else head_mask[number]
+
+    recorded: dict[str, torch.Tensor] = {}
+    record(model, recorded)
+    with torch.no_grad():
+        out = model(**arguments, output_attentions=True, output_hidden_states=True)
+    if "inputs_embeds" in arguments:
+        embeds = arguments["inputs_embeds"]
+        recorded["embeddings.words"] = embeds.reshape(-1, *embeds.shape[-2:])
+    if case.head == "multiple_choice":
+        recorded["head.logits"] = out.logits
+    if out.get("loss") is not None:
+        recorded["loss"] = out.loss
+    computed = {name: value.numpy() for name, value in recorded.items()}
+    return computed | outputs(out)
