@@ -6,6 +6,7 @@ Each takes float32 or float64 and answers in the same dtype; none keeps state. T
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -173,7 +174,7 @@ def log_softmax(x: Array) -> Array:                              # (..., C) -> (
     return below_max - np.log(np.exp(below_max).sum(axis=-1, keepdims=True))
 
 
-def layer_norm(x: Array, weight: Array, bias: Array, eps: float = 1e-12) -> Array:
+def layer_norm(x: Array, weight: Array, bias: Array, eps: Any = 1e-12) -> Array:
     """Return rows of mean 0 and variance 1, stretched by `weight`, shifted by `bias`.
 
     (..., D) -> (..., D). The variance divides by D (Ba et al., arXiv 1607.06450).
@@ -186,6 +187,9 @@ def layer_norm(x: Array, weight: Array, bias: Array, eps: float = 1e-12) -> Arra
         variance = (centred * centred).mean(axis=-1, keepdims=True)
     if not np.isfinite(variance).all() and np.isfinite(x).all():
         # Squares overflowed. LayerNorm does not see scale, so shrink those rows first.
-        shrink = np.where(np.isfinite(variance), 1, np.finfo(x.dtype).tiny ** 0.6)
-        return layer_norm(x * shrink.astype(x.dtype), weight, bias, eps=0)
+        limits = np.finfo(x.dtype)
+        shrunk = x.dtype.type(2.0 ** -(limits.maxexp // 2 + 20))
+        shrink = np.where(np.isfinite(variance), x.dtype.type(1), shrunk)     # (..., 1)
+        eps = np.maximum(eps * shrink**2, limits.tiny)
+        return layer_norm(x * shrink, weight, bias, eps)
     return centred / np.sqrt(variance + eps) * weight + bias

@@ -27,7 +27,8 @@ class FillMaskPipeline:
         """Return the `top_k` best answers for each mask, likeliest first.
 
         An answer is a dict: `score` (a probability), `token` (an id), `token_str`, and
-        `sequence`, the text with this mask filled. A text with one mask gives a list of
+        `sequence`, the text with this mask filled (with special tokens where other masks
+        remain). A text with one mask gives a list of
         answers, one with several a list of such lists; a list of texts gives a list of
         either. Raises InputError where a text has no mask.
         """
@@ -45,26 +46,28 @@ class FillMaskPipeline:
         if not masks.size:
             raise InputError(f"text: found no {self.tokenizer.mask_token} in {text!r}")
         logits = self.model(**encoded).logits[0]                         # (L, V)
-        answers = [
-            self.best(ids, place, softmax(logits[place]), top_k) for place in masks
-        ]
-        return answers[0] if len(answers) == 1 else answers
-
-    def best(
-        self, ids: np.ndarray, place: int, probabilities: np.ndarray, top_k: int
-    ) -> list[Answer]:
-        """Return the `top_k` likeliest words for the mask at one place."""
         answers = []
-        for token in np.argsort(-probabilities, kind="stable")[:top_k]:
-            filled = ids.copy()
-            filled[place] = token
-            answers.append({
-                "score": float(probabilities[token]),
-                "token": int(token),
-                "token_str": self.tokenizer.decode([token]),
-                "sequence": self.tokenizer.decode(filled, skip_special_tokens=True),
-            })  # fmt: skip
-        return answers
+        for place in masks:
+            probabilities = softmax(logits[place])                       # (V,)
+            best = np.argsort(-probabilities, kind="stable")[:top_k]
+            answers.append([
+                self.answer(ids, place, token, probabilities[token], masks.size == 1)
+                for token in best
+            ])  # fmt: skip
+        return answers[0] if masks.size == 1 else answers
+
+    def answer(
+        self, ids: np.ndarray, place: int, token: int, score: float, only_mask: bool
+    ) -> Answer:
+        """Return one answer for the mask at one place."""
+        filled = ids.copy()
+        filled[place] = token
+        return {
+            "score": float(score),
+            "token": int(token),
+            "token_str": self.tokenizer.decode([token]),
+            "sequence": self.tokenizer.decode(filled, skip_special_tokens=only_mask),
+        }
 
 
 PIPELINES = {"fill-mask": (FillMaskPipeline, DistilBertForMaskedLM)}

@@ -1,0 +1,72 @@
+"""Print README's parity table: python tests/parity_table.py
+
+Compares every tensor of every case with the committed reference that PyTorch wrote.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[1])]
+
+import numpy as np
+import ours
+from cases import CASES, Case
+from reference import float32_bound, group_of, load, manifest, rms, sample
+
+TITLES = {
+    "base": "encoder", "masked_lm": "masked LM", "sequence": "sequence classification",
+    "token": "token classification", "question_answering": "question answering",
+    "multiple_choice": "multiple choice",
+}  # fmt: skip
+
+
+def errors(case: Case) -> list[tuple[float, float, float | None, int]]:
+    """Return, for each tensor: float64 error, float32 error, RMS ratio, and size.
+
+    The first is a share of the tensor's largest value, the second of the bound.
+    """
+    group = group_of(case)
+    double, single = ours.run(case, np.float64), ours.run(case, np.float32)
+    found = []
+    for name, about in manifest(group)["cases"][case.name]["tensors"].items():
+        if "same_as" in about:
+            continue
+        truth = load(group)[f"{case.name}/{name}"]
+        if np.isnan(truth).any():
+            continue                             # the loss of nothing: NaN on both sides
+        double_error = np.abs(sample(double[name]) - truth).max()
+        single_error = sample(single[name]) - truth
+        torch_rms = about["torch_float32_rms"]
+        found.append((
+            double_error / np.abs(truth).max(),
+            np.abs(single_error).max() / float32_bound(truth),
+            rms(single_error) / torch_rms if torch_rms and truth.size > 1 else None,
+            truth.size,
+        ))  # fmt: skip
+    return found
+
+
+def row(title: str, cases: list[Case]) -> str:
+    """Return a row of the table over some cases."""
+    found = [error for case in cases for error in errors(case)]
+    pooled = [(ratio**2 * size, size) for _, _, ratio, size in found if ratio is not None]
+    ratio = np.sqrt(sum(total for total, _ in pooled) / sum(size for _, size in pooled))
+    return (
+        f"| {title} | {len(cases)} | {len(found)} | {max(e[0] for e in found):.1e} | "
+        f"{max(e[1] for e in found):.2f} | {ratio:.2f} |"
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    print("| model | cases | tensors | float64 | float32 | RMS |")
+    print("|---|---|---|---|---|---|")
+    small = [case for case in CASES.values() if group_of(case) == "small"]
+    for head, title in TITLES.items():
+        print(row(f"{title}, small", [case for case in small if case.head == head]))
+    base = [case for case in CASES.values() if group_of(case) == "base"]
+    print(row("masked LM, base size (66,985,530 parameters)", base))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""The walls of the house: who imports whom, and which library has which door."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import distilbert_np
+
+PACKAGE = Path(distilbert_np.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# Each outside library has one door.
+DOORS = {
+    "safetensors": {"weights.py"},
+    "tokenizers": {"tokenizer.py"},
+    "huggingface_hub": {"hub.py"},
+    "torch": set(),
+    "transformers": set(),
+}
+# The rooms in reading order: each may import only what stands before it.
+ORDER = [
+    "errors", "trees", "files", "functions", "embeddings", "attention", "ffn", "encoder",
+    "losses", "heads", "bert", "hub", "config", "weights", "trace", "tokenizer",
+    "outputs", "inputs", "models", "pipelines", "__main__",
+]  # fmt: skip
+
+
+def imports(path):
+    """Yield the dotted names that a file imports; those of this package begin with '.'."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            if module == ".":
+                yield from (f".{alias.name}" for alias in node.names)
+            else:
+                yield module
+
+
+@pytest.mark.parametrize("library", DOORS)
+def test_each_library_has_one_door(library):
+    users = {
+        path.name
+        for path in FILES
+        if any(name.split(".")[0] == library for name in imports(path))
+    }
+    assert users == DOORS[library]
+
+
+def test_imports_run_one_way():
+    rooms = [path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__"]
+    assert sorted(rooms) == sorted(ORDER)
+    for room in rooms:
+        for name in imports(PACKAGE / f"{room}.py"):
+            if name.startswith("."):
+                imported = name.lstrip(".").split(".")[0]
+                assert ORDER.index(imported) < ORDER.index(room), (room, imported)
+
+
+def test_losses_use_functions_alone():
+    ours = {name for name in imports(PACKAGE / "losses.py") if name.startswith(".")}
+    assert ours == {".functions"}
+
+
+def test_importing_the_package_pulls_in_numpy_and_nothing_heavier():
+    script = "import sys, distilbert_np; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    loaded = {name.split(".")[0] for name in run.stdout.split()}
+    assert "numpy" in loaded
+    assert not loaded & {*DOORS, "tqdm", "matplotlib", "requests", "httpx", "scipy"}
+
+
+def test_no_large_file_and_no_path_of_one_machine():
+    for path in FILES:
+        assert path.stat().st_size < 100_000
+        assert "/home/" not in path.read_text(encoding="utf-8")
