@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from .errors import CheckpointError, ConfigError
+from .errors import ConfigError
 
 Array = np.ndarray
 
+# Beside the aliases that DistilBertConfig knows: hidden_size, num_hidden_layers, …
 BERT_FIELDS = {
-    "hidden_size": "dim",
-    "num_hidden_layers": "n_layers",
-    "num_attention_heads": "n_heads",
     "intermediate_size": "hidden_dim",
     "hidden_act": "activation",
     "hidden_dropout_prob": "dropout",
@@ -66,7 +64,7 @@ def fold_bert_config(fields: dict[str, Any]) -> dict[str, Any]:
         for name, value in fields.items()
         if name not in BERT_MUST_BE and name not in BERT_LEFT_OUT
     }
-    return {"n_layers": 12} | kept | {"model_type": "distilbert"}
+    return {"num_hidden_layers": 12} | kept | {"model_type": "distilbert"}
 
 
 def is_bert(names: list[str]) -> bool:
@@ -95,13 +93,5 @@ def plain_bert_name(name: str) -> str:
 
 
 def fold_token_types(positions: Array, token_types: Array) -> Array:
-    """Return the position table (P, D) with token type 0 of (2, D) added to each row.
-
-    Raises CheckpointError where the widths of the two differ.
-    """
-    if token_types.ndim != 2 or token_types.shape[1:] != positions.shape[1:]:
-        raise CheckpointError(
-            f"{TOKEN_TYPES}: has shape {token_types.shape}, expected (2, "
-            f"{positions.shape[1]})"
-        )
+    """Return the position table (P, D) with token type 0 of (2, D) in every row."""
     return positions + token_types[0]

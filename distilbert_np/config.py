@@ -12,6 +12,7 @@ Every shape in this project is written with these letters:
 import copy
 import json
 import os
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 from . import hub
 from .bert import fold_bert_config
 from .errors import ConfigError
-from .files import written_whole
+from .files import read_json, written_whole
 from .functions import ACTIVATIONS
 
 DEFAULTS: dict[str, Any] = {
@@ -78,17 +79,21 @@ class DistilBertConfig:
 
     @property
     def num_labels(self) -> int:
-        """How many labels there are; setting it names them LABEL_0, LABEL_1, …"""
+        """How many labels there are; a new number names them LABEL_0, LABEL_1, …"""
         return len(self.id2label)
 
     @num_labels.setter
     def num_labels(self, count: int) -> None:
-        self.id2label = read_labels(num_labels=count)
+        self.id2label = read_labels(count, self.id2label)
 
     @property
     def label2id(self) -> dict[str, int]:
         """The number of each label."""
         return {label: number for number, label in self.id2label.items()}
+
+    @label2id.setter
+    def label2id(self, numbers: dict[str, int]) -> None:
+        self.id2label = read_labels(label2id=numbers)
 
     def __getattr__(self, name: str) -> Any:
         if name in ALIASES:
@@ -149,14 +154,7 @@ class DistilBertConfig:
     def read(cls, folder: Path) -> "DistilBertConfig":
         """Read the config.json of a local folder."""
         path = folder / "config.json"
-        try:
-            fields = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise ConfigError(f"{folder}: there is no config.json here") from None
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise ConfigError(f"{path}: not a JSON file ({error})") from None
-        if not isinstance(fields, dict):
-            raise ConfigError(f"{path}: expected a JSON object, found {fields!r:.40}")
+        fields = read_json(path, ConfigError)
         try:
             return cls.from_dict(fields)
         except ConfigError as error:
@@ -166,8 +164,8 @@ class DistilBertConfig:
         """Return a copy in which `changes` replace fields."""
         refuse_misspelt(changes)
         fields = self.to_dict()
-        if any(name in changes for name in LABEL_FIELDS):
-            fields = {k: v for k, v in fields.items() if k not in LABEL_FIELDS}
+        if "label2id" in changes:
+            del fields["id2label"]               # which would win
         return self.from_dict(fields | changes)
 
     def save_pretrained(self, folder: str | os.PathLike) -> None:
@@ -198,30 +196,41 @@ def read_labels(
     id2label: dict | None = None,
     label2id: dict | None = None,
 ) -> dict[int, str]:
-    """Return the label of each number, from whichever of the three fields is given."""
+    """Return the label of each number, from whichever of the three fields is given.
+
+    Labels whose number is not `num_labels` give way to it, as in transformers.
+    """
     if num_labels is not None and not is_whole(num_labels, at_least=1):
         raise ConfigError(f"num_labels: expected 1 or more, found {num_labels!r}")
-    if id2label is None and label2id is not None and num_labels is None:
+    labels = {}
+    if id2label is not None:
+        check_is_dict("id2label", id2label)
+        labels = in_order("id2label", id2label.items())
+    elif label2id is not None:
         check_is_dict("label2id", label2id)
-        id2label = {number: label for label, number in label2id.items()}
-    if id2label is None:
-        return {number: f"LABEL_{number}" for number in range(num_labels or 2)}
-    check_is_dict("id2label", id2label)
-    try:
-        labels = {int(number): str(label) for number, label in id2label.items()}
-    except (TypeError, ValueError):
-        raise ConfigError(f"id2label: keys must be numbers: {id2label!r}") from None
-    if sorted(labels) != list(range(len(labels))) or not labels:
-        raise ConfigError(f"id2label: keys must run 0, 1, 2, …, found {list(labels)}")
-    if num_labels not in (None, len(labels)):
-        return read_labels(num_labels)           # transformers lets the number win
-    return labels
+        labels = in_order("label2id", ((n, label) for label, n in label2id.items()))
+    if labels and num_labels in (None, len(labels)):
+        return labels
+    return {number: f"LABEL_{number}" for number in range(num_labels or 2)}
 
 
 def check_is_dict(name: str, value: Any) -> None:
     """Raise ConfigError unless `value` is a dictionary."""
     if not isinstance(value, dict):
         raise ConfigError(f"{name}: expected a dictionary, found {value!r}")
+
+
+def in_order(name: str, pairs: Iterable[tuple[Any, Any]]) -> dict[int, str]:
+    """Return number → label; raise ConfigError unless the numbers run 0, 1, 2, …"""
+    pairs = list(pairs)
+    try:
+        labels = sorted((int(number), str(label)) for number, label in pairs)
+    except (TypeError, ValueError, OverflowError):
+        labels = []
+    if not labels or [number for number, _ in labels] != list(range(len(labels))):
+        found = [number for number, _ in pairs]
+        raise ConfigError(f"{name}: numbers must run 0, 1, 2, …, found {found!r:.60}")
+    return dict(labels)
 
 
 def is_whole(value: Any, at_least: int) -> bool:
@@ -254,7 +263,7 @@ def check_fields(fields: dict[str, Any]) -> None:
     for name in ("sinusoidal_pos_embds", "tie_word_embeddings"):
         if type(fields[name]) is not bool:
             refuse(name, "true or false")
-    if fields["activation"] not in ACTIVATIONS:
+    if fields["activation"] not in list(ACTIVATIONS):
         refuse("activation", f"one of {', '.join(ACTIVATIONS)}")
     if fields["problem_type"] not in (None, *PROBLEM_TYPES):
         refuse("problem_type", f"one of {', '.join(PROBLEM_TYPES)}, or none")

@@ -1,10 +1,28 @@
-"""Files are written whole or not at all."""
+"""Files are read with care, and written whole or not at all."""
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+
+def read_json(path: Path, error_class: type[ValueError]) -> dict[str, Any]:
+    """Return the object that a JSON file holds; raise `error_class` if there is none.
+
+    Only regular files are opened: reading a pipe would wait for ever.
+    """
+    if not path.is_file():
+        raise error_class(f"{path}: there is no regular file of this name")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise error_class(f"{path}: not a JSON file ({error})") from None
+    if not isinstance(content, dict):
+        raise error_class(f"{path}: expected a JSON object, found {content!r:.40}")
+    return content
 
 
 @contextmanager
@@ -16,9 +34,9 @@ def written_whole(path: Path) -> Iterator[Path]:
     """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
-    os.chmod(temporary, 0o644)                   # mkstemp's are for the owner's eyes
     try:
         yield Path(temporary)
+        os.chmod(temporary, 0o644)               # until here for the owner's eyes alone
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)

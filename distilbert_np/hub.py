@@ -49,7 +49,7 @@ def find_model(
             )
         )
     except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = str(error).strip().partition("\n")[0]
         raise CheckpointError(
             f"model {name!r}: not embedded here ({', '.join(EMBEDDED)}), not a folder, "
             f"and not to be had from the Hugging Face Hub ({reason}). Without a "

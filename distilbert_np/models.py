@@ -165,7 +165,7 @@ class DistilBertPreTrainedModel:
 def check_dtype(dtype: Any) -> np.dtype:
     """Return the NumPy dtype to compute in; raise InputError for any but two."""
     try:
-        checked = np.dtype(dtype)
+        checked = None if dtype is None else np.dtype(dtype)
     except TypeError:
         checked = None
     if checked not in (np.float32, np.float64):

@@ -27,8 +27,8 @@ class FillMaskPipeline:
         """Return the `top_k` best answers for each mask, likeliest first.
 
         An answer is a dict: `score` (a probability), `token` (an id), `token_str`, and
-        `sequence`, the text with this mask filled (with special tokens where other masks
-        remain). A text with one mask gives a list of
+        `sequence`, the text with this mask filled (and special tokens shown, if other
+        masks remain). A text with one mask gives a list of
         answers, one with several a list of such lists; a list of texts gives a list of
         either. Raises InputError where a text has no mask.
         """

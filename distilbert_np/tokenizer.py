@@ -7,7 +7,7 @@ word. `[CLS]` opens a sequence and `[SEP]` closes it.
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from . import hub
 from .errors import CheckpointError, InputError
-from .files import written_whole
+from .files import read_json, written_whole
 
 if TYPE_CHECKING:                                # imported where used: it takes time
     from tokenizers import Encoding, Tokenizer
@@ -28,7 +28,7 @@ SPECIAL_TOKENS = {
     "mask_token": "[MASK]",
 }
 TRUNCATION = {
-    False: None, "do_not_truncate": None, True: "longest_first",
+    None: None, False: None, "do_not_truncate": None, True: "longest_first",
     "longest_first": "longest_first", "only_first": "only_first",
     "only_second": "only_second",
 }  # fmt: skip
@@ -36,6 +36,22 @@ PADDING = {
     False: None, "do_not_pad": None, True: "longest", "longest": "longest",
     "max_length": "max_length",
 }  # fmt: skip
+SIDES = {"right": "right", "left": "left"}
+
+MAX_LENGTH = 512                                 # where a checkpoint sets no other
+SETTINGS = {                                     # what is read of tokenizer_config.json
+    "do_lower_case": bool,
+    "strip_accents": (bool, type(None)),
+    "tokenize_chinese_chars": bool,
+    "clean_up_tokenization_spaces": (bool, type(None)),
+    "model_max_length": (int, float),
+}
+NORMALIZER = {                                   # and what the library calls these
+    "do_lower_case": "lowercase",
+    "strip_accents": "strip_accents",
+    "tokenize_chinese_chars": "handle_chinese_chars",
+}
+CLEAN_UP = (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're")
 
 
 class BatchEncoding(dict):
@@ -74,21 +90,19 @@ class DistilBertTokenizer:
     """
 
     def __init__(
-        self, backend: "Tokenizer", *, model_max_length: int = 512,
-        do_lower_case: bool = True,
+        self, backend: "Tokenizer", *, model_max_length: int = MAX_LENGTH,
+        clean_up_tokenization_spaces: bool = False,
     ) -> None:  # fmt: skip
         backend.no_truncation()                  # a file may carry settings of its own
         backend.no_padding()
+        backend.add_special_tokens(list(SPECIAL_TOKENS.values()))
         self.backend = backend
         self.model_max_length = model_max_length
-        self.do_lower_case = do_lower_case
+        self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
         self.padding_side = "right"
         for name, token in SPECIAL_TOKENS.items():
-            number = backend.token_to_id(token)
-            if number is None:
-                raise CheckpointError(f"the vocabulary has no {token}")
             setattr(self, name, token)
-            setattr(self, f"{name}_id", number)
+            setattr(self, f"{name}_id", backend.token_to_id(token))
         self.all_special_ids = [getattr(self, f"{name}_id") for name in SPECIAL_TOKENS]
 
     @classmethod
@@ -98,34 +112,27 @@ class DistilBertTokenizer:
     ) -> "DistilBertTokenizer":  # fmt: skip
         """Load from an embedded name, a folder, or the Hugging Face Hub.
 
-        Reads tokenizer.json, or else vocab.txt, and tokenizer_config.json beside it.
-        Raises CheckpointError where neither can be used.
+        Reads tokenizer.json, or else vocab.txt; what tokenizer_config.json beside it
+        says goes before both. Raises CheckpointError where they cannot be used.
         """
         folder = hub.find_model(
             name_or_path, hub.TOKENIZER_FILES,
             revision=revision, local_files_only=local_files_only, cache_dir=cache_dir,
         )  # fmt: skip
         settings = read_settings(folder / "tokenizer_config.json")
-        if (folder / "tokenizer.json").exists():
-            backend = read_tokenizer_json(folder / "tokenizer.json")
-        elif (folder / "vocab.txt").exists():
-            backend = wordpiece(
-                read_vocabulary(folder / "vocab.txt"),
-                lowercase=settings.get("do_lower_case", True),
-                strip_accents=settings.get("strip_accents"),
-                chinese=settings.get("tokenize_chinese_chars", True),
-            )
-        else:
-            raise CheckpointError(f"{folder}: no tokenizer.json and no vocab.txt here")
+        limit = settings.get("model_max_length", MAX_LENGTH)
         return cls(
-            backend,
-            model_max_length=min(settings.get("model_max_length", 512), 1 << 30),
-            do_lower_case=settings.get("do_lower_case", True),
+            read_backend(folder, settings),
+            # 1e30 is how transformers writes that there is none.
+            model_max_length=int(limit) if limit < 1e20 else MAX_LENGTH,
+            clean_up_tokenization_spaces=bool(
+                settings.get("clean_up_tokenization_spaces")
+            ),
         )
 
     def __call__(
         self, text: Any, text_pair: Any = None, *, add_special_tokens: bool = True,
-        padding: bool | str = False, truncation: bool | str = False,
+        padding: bool | str = False, truncation: bool | str | None = None,
         max_length: int | None = None, return_tensors: str | None = None,
         is_split_into_words: bool = False, return_offsets_mapping: bool = False,
         return_special_tokens_mask: bool = False,
@@ -134,8 +141,9 @@ class DistilBertTokenizer:
 
         `text` is a string, or a list of strings or of pairs; `text_pair` is of the same
         kind. `padding` fills up to the longest of the batch (True) or to "max_length";
-        `truncation` cuts to `max_length`. With return_tensors="np" ids are arrays
-        (B, L), even for one text; otherwise they are lists. Raises InputError.
+        `truncation` cuts to `max_length`, and so does a `max_length` given alone. With
+        return_tensors="np" ids are arrays (B, L), even for one text; otherwise they are
+        lists. Raises InputError.
         """
         if return_tensors not in (None, "np"):
             raise InputError(
@@ -143,16 +151,13 @@ class DistilBertTokenizer:
             )
         pad_to = choose("padding", padding, PADDING)
         strategy = choose("truncation", truncation, TRUNCATION)
+        if truncation is None and padding is False and max_length is not None:
+            strategy = "longest_first"
         length = self.model_max_length if max_length is None else max_length
+        check_length(length)
         single, texts = as_batch(text, text_pair, is_split_into_words)
         self._set_truncation(strategy, length, texts, add_special_tokens)
-        try:
-            encodings = self.backend.encode_batch(
-                texts, is_pretokenized=is_split_into_words,
-                add_special_tokens=add_special_tokens,
-            )  # fmt: skip
-        except Exception as error:               # the library raises nothing narrower
-            raise InputError(f"text: cannot be encoded ({error})") from None
+        encodings = self._encode(texts, is_split_into_words, add_special_tokens)
         self._pad(encodings, pad_to, length)
 
         fields = {
@@ -169,6 +174,14 @@ class DistilBertTokenizer:
             fields = {name: rows[0] for name, rows in fields.items()}
         return BatchEncoding(fields, encodings)
 
+    def _encode(self, texts: list, split: bool, special: bool) -> "list[Encoding]":
+        try:
+            return self.backend.encode_batch(
+                texts, is_pretokenized=split, add_special_tokens=special
+            )
+        except Exception as error:               # the library raises nothing narrower
+            raise InputError(f"text: cannot be encoded ({error})") from None
+
     def _set_truncation(
         self, strategy: str | None, length: int, texts: list, special: bool
     ) -> None:
@@ -177,10 +190,10 @@ class DistilBertTokenizer:
             return
         is_pair = isinstance(texts[0], tuple)
         needed = self.backend.num_special_tokens_to_add(is_pair) if special else 0
-        if type(length) is not int or length <= needed:
+        if length < needed:
             raise InputError(
-                f"max_length: expected more than the {needed} special tokens, found "
-                f"{length!r}"
+                f"max_length: expected at least {needed}, for the special tokens, "
+                f"found {length}"
             )
         if strategy == "only_second" and not is_pair:
             raise InputError("truncation: 'only_second' needs a pair of texts")
@@ -193,9 +206,10 @@ class DistilBertTokenizer:
             return
         longest = max(len(encoding.ids) for encoding in encodings)
         target = longest if pad_to == "longest" else length
+        side = choose("padding_side", self.padding_side, SIDES)
         for encoding in encodings:
             encoding.pad(
-                target, direction=self.padding_side,
+                target, direction=side,
                 pad_id=self.pad_token_id, pad_token=self.pad_token,
             )  # fmt: skip
 
@@ -207,11 +221,17 @@ class DistilBertTokenizer:
         """Return the ids alone."""
         return self(text, text_pair, **options)["input_ids"]
 
-    def decode(self, ids: Any, skip_special_tokens: bool = False) -> str:
-        """Return the text that a sequence of ids stands for."""
-        ids = np.asarray(ids).reshape(-1).tolist()
+    def decode(self, ids: Any, skip_special_tokens: bool = False) -> Any:
+        """Return the text of a sequence of ids, or of each of several sequences."""
+        if is_batch_of_ids(ids):
+            return [self.decode(row, skip_special_tokens) for row in ids]
         self.convert_ids_to_tokens(ids)          # refuses ids the library would drop
-        return self.backend.decode(ids, skip_special_tokens=skip_special_tokens)
+        numbers = np.atleast_1d(ids).tolist()
+        text = self.backend.decode(numbers, skip_special_tokens=skip_special_tokens)
+        if self.clean_up_tokenization_spaces:
+            for mark in CLEAN_UP:
+                text = text.replace(mark, mark.strip())
+        return text
 
     def batch_decode(
         self, sequences: Any, skip_special_tokens: bool = False
@@ -221,19 +241,26 @@ class DistilBertTokenizer:
 
     def convert_ids_to_tokens(self, ids: Any) -> Any:
         """Return the token of one id, or of each of several."""
-        if np.ndim(ids):
-            return [self.convert_ids_to_tokens(number) for number in ids]
-        token = self.backend.id_to_token(int(ids)) if ids >= 0 else None
-        if token is None:
-            raise InputError(f"ids: found {ids}, expected 0 to {self.vocab_size - 1}")
-        return token
+        if isinstance(ids, (int, np.integer)):
+            try:
+                token = self.backend.id_to_token(int(ids))
+            except OverflowError:                # below 0, or above 32 bits
+                token = None
+            if token is None:
+                raise InputError(f"ids: found {ids}, expected 0 to {len(self) - 1}")
+            return token
+        if isinstance(ids, str) or not isinstance(ids, Iterable):
+            raise InputError(f"ids: expected whole numbers, found {ids!r:.60}")
+        return [self.convert_ids_to_tokens(number) for number in ids]
 
     def convert_tokens_to_ids(self, tokens: str | Iterable[str]) -> Any:
         """Return the id of one token, or of each of several; unknown ones are [UNK]."""
-        if not isinstance(tokens, str):
-            return [self.convert_tokens_to_ids(token) for token in tokens]
-        number = self.backend.token_to_id(tokens)
-        return self.unk_token_id if number is None else number
+        if isinstance(tokens, str):
+            number = self.backend.token_to_id(tokens)
+            return self.unk_token_id if number is None else number
+        if not isinstance(tokens, Iterable):
+            raise InputError(f"tokens: expected a token or several, found {tokens!r}")
+        return [self.convert_tokens_to_ids(token) for token in tokens]
 
     def get_vocab(self) -> dict[str, int]:
         """Return the id of every token."""
@@ -241,30 +268,33 @@ class DistilBertTokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """How many tokens there are."""
-        return self.backend.get_vocab_size()
+        """How many tokens there are, without those added to the vocabulary later."""
+        return self.backend.get_vocab_size(with_added_tokens=False)
 
     def __len__(self) -> int:
-        return self.vocab_size
+        return self.backend.get_vocab_size()
 
     def __repr__(self) -> str:
-        return f"DistilBertTokenizer({self.vocab_size:,} tokens)"
+        return f"DistilBertTokenizer({len(self):,} tokens)"
 
     def save_pretrained(self, folder: str | os.PathLike) -> None:
         """Write tokenizer.json, tokenizer_config.json and vocab.txt into `folder`."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        normalizer, vocabulary = self.backend.normalizer, self.get_vocab()
         settings = SPECIAL_TOKENS | {
-            "do_lower_case": self.do_lower_case,
+            "clean_up_tokenization_spaces": self.clean_up_tokenization_spaces,
             "model_max_length": self.model_max_length,
             "tokenizer_class": type(self).__name__,
         }
+        for name, attribute in NORMALIZER.items():
+            if hasattr(normalizer, attribute):
+                settings[name] = getattr(normalizer, attribute)
         self.backend.no_truncation()
-        ordered = sorted(self.get_vocab().items(), key=lambda pair: pair[1])
         for name, text in (
             ("tokenizer.json", self.backend.to_str(pretty=True)),
             ("tokenizer_config.json", json.dumps(settings, indent=2, sort_keys=True)),
-            ("vocab.txt", "\n".join(token for token, _ in ordered)),
+            ("vocab.txt", "\n".join(sorted(vocabulary, key=vocabulary.get))),
         ):
             with written_whole(folder / name) as path:
                 path.write_text(text + "\n", encoding="utf-8")
@@ -283,30 +313,33 @@ def choose(name: str, value: Any, known: dict[Any, str | None]) -> str | None:
         raise InputError(message) from None
 
 
+def check_length(length: Any) -> None:
+    """Raise InputError unless this is a number of tokens."""
+    if not isinstance(length, (int, np.integer)) or length < 0:
+        raise InputError(f"max_length: expected a whole number, found {length!r}")
+
+
 def as_batch(text: Any, text_pair: Any, split: bool) -> tuple[bool, list]:
-    """Return whether one text was given, and the texts (or pairs) as a list."""
+    """Return whether one text was given, and the texts (or pairs, tuples) as a list."""
     is_text = is_words if split else is_string
-    if is_text(text):
-        check_text("text", text, is_text)
-        if text_pair is None:
-            return True, [text]
-        check_text("text_pair", text_pair, is_text)
-        return True, [(text, text_pair)]
-    if not isinstance(text, (list, tuple)) or not text:
-        raise InputError(f"text: expected a string or several, found {text!r:.60}")
+    single = is_text(text)
+    texts = [text] if single else text
+    if not isinstance(texts, (list, tuple)) or not texts:
+        raise InputError(f"text: expected a text or several, found {text!r:.60}")
     if text_pair is not None:
-        if not isinstance(text_pair, (list, tuple)) or len(text_pair) != len(text):
-            raise InputError(f"text_pair: expected a list of {len(text)} texts")
-        text = list(zip(text, text_pair, strict=True))
-    elif not split:
-        text = [tuple(t) if isinstance(t, list) else t for t in text]
-    for i, item in enumerate(text):
-        is_pair = isinstance(item, tuple) and len(item) == 2
-        for part in item if is_pair else [item]:
-            check_text(f"text[{i}]", part, is_text)
-    if len({isinstance(item, tuple) for item in text}) > 1:
+        seconds = [text_pair] if single else text_pair
+        if not isinstance(seconds, (list, tuple)) or len(seconds) != len(texts):
+            raise InputError(f"text_pair: expected a list of {len(texts)} texts")
+        texts = list(zip(texts, seconds, strict=True))
+    batch = []
+    for i, item in enumerate(texts):
+        pair = isinstance(item, (list, tuple)) and len(item) == 2 and not is_text(item)
+        for part in item if pair else [item]:
+            check_text("text" if single else f"text[{i}]", part, is_text)
+        batch.append(tuple(item) if pair else item)
+    if len({isinstance(item, tuple) for item in batch}) > 1:
         raise InputError("text: expected only texts or only pairs, found both")
-    return False, list(text)
+    return single, batch
 
 
 def is_string(value: Any) -> bool:
@@ -316,10 +349,10 @@ def is_string(value: Any) -> bool:
 
 def is_words(value: Any) -> bool:
     """Whether this is a text that comes as a list of its words."""
-    return isinstance(value, list) and all(isinstance(word, str) for word in value)
+    return isinstance(value, list) and all(map(is_string, value))
 
 
-def check_text(name: str, value: Any, is_text: Any) -> None:
+def check_text(name: str, value: Any, is_text: Callable[[Any], bool]) -> None:
     """Raise InputError unless this is a text that UTF-8 can write."""
     if not is_text(value):
         raise InputError(f"{name}: expected a text, found {value!r:.60}")
@@ -329,6 +362,12 @@ def check_text(name: str, value: Any, is_text: Any) -> None:
         raise InputError(
             f"{name}: half a character (a lone surrogate) at position {error.start}"
         ) from None
+
+
+def is_batch_of_ids(value: Any) -> bool:
+    """Whether these are several sequences of ids, not one."""
+    rows = (list, tuple, np.ndarray)
+    return isinstance(value, rows) and len(value) > 0 and isinstance(value[0], rows)
 
 
 def as_rows(name: str, rows: Sequence[Sequence[Any]]) -> np.ndarray:
@@ -346,16 +385,27 @@ def as_rows(name: str, rows: Sequence[Sequence[Any]]) -> np.ndarray:
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """Return the content of tokenizer_config.json, or nothing if there is none."""
-    if not path.exists():
-        return {}
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"{path}: not a JSON file ({error})") from None
-    if not isinstance(settings, dict):
-        raise CheckpointError(f"{path}: expected a JSON object")
+    """Return the SETTINGS that tokenizer_config.json makes; none if it is not there."""
+    content = read_json(path, CheckpointError) if path.exists() else {}
+    settings = {name: content[name] for name in SETTINGS if name in content}
+    for name, value in settings.items():
+        if not isinstance(value, SETTINGS[name]):
+            raise CheckpointError(f"{path}: {name} cannot be {value!r}")
     return settings
+
+
+def read_backend(folder: Path, settings: dict[str, Any]) -> "Tokenizer":
+    """Return the tokenizer in a folder, its normaliser set as the settings say."""
+    if (folder / "tokenizer.json").is_file():
+        backend = read_tokenizer_json(folder / "tokenizer.json")
+    elif (folder / "vocab.txt").is_file():
+        backend = wordpiece(read_vocabulary(folder / "vocab.txt"))
+    else:
+        raise CheckpointError(f"{folder}: no tokenizer.json and no vocab.txt here")
+    for name, attribute in NORMALIZER.items():
+        if name in settings and hasattr(backend.normalizer, attribute):
+            setattr(backend.normalizer, attribute, settings[name])
+    return backend
 
 
 def read_tokenizer_json(path: Path) -> "Tokenizer":
@@ -363,37 +413,39 @@ def read_tokenizer_json(path: Path) -> "Tokenizer":
     from tokenizers import Tokenizer
 
     try:
-        return Tokenizer.from_file(str(path))
+        backend = Tokenizer.from_file(str(path))
     except Exception as error:                   # the library raises nothing narrower
         raise CheckpointError(f"{path}: not a tokenizer ({error})") from None
+    check_special_tokens(path, backend.token_to_id)
+    return backend
 
 
 def read_vocabulary(path: Path) -> dict[str, int]:
     """Return the id of each line of vocab.txt; a byte-order mark is passed over."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise CheckpointError(f"{path}: not UTF-8 ({error})") from None
-    lines = [line.rstrip("\r") for line in lines]
-    if lines and not lines[-1]:
-        lines.pop()                              # what follows the last line break
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{path}: not a text in UTF-8 ({error})") from None
     vocabulary: dict[str, int] = {}
-    for number, token in enumerate(lines):
+    for number, token in enumerate(text.removesuffix("\n").split("\n")):
         if token in vocabulary:
             raise CheckpointError(
                 f"{path}: lines {vocabulary[token] + 1} and {number + 1} are both "
                 f"{token!r}"
             )
         vocabulary[token] = number
-    if absent := [t for t in SPECIAL_TOKENS.values() if t not in vocabulary]:
-        raise CheckpointError(f"{path}: the vocabulary has no {', '.join(absent)}")
+    check_special_tokens(path, vocabulary.get)
     return vocabulary
 
 
-def wordpiece(
-    vocabulary: dict[str, int], lowercase: bool = True,
-    strip_accents: bool | None = None, chinese: bool = True,
-) -> "Tokenizer":  # fmt: skip
+def check_special_tokens(path: Path, find: Callable[[str], int | None]) -> None:
+    """Raise CheckpointError unless each special token has an id."""
+    absent = [token for token in SPECIAL_TOKENS.values() if find(token) is None]
+    if absent:
+        raise CheckpointError(f"{path}: the vocabulary has no {', '.join(absent)}")
+
+
+def wordpiece(vocabulary: dict[str, int]) -> "Tokenizer":
     """Return BERT's tokenizer for a vocabulary: normalise, split, WordPiece, frame."""
     from tokenizers import (
         Tokenizer,
@@ -405,9 +457,7 @@ def wordpiece(
     )  # fmt: skip
 
     backend = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    backend.normalizer = normalizers.BertNormalizer(
-        lowercase=lowercase, strip_accents=strip_accents, handle_chinese_chars=chinese
-    )
+    backend.normalizer = normalizers.BertNormalizer()
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     backend.decoder = decoders.WordPiece(prefix="##")
     backend.post_processor = processors.TemplateProcessing(
@@ -415,5 +465,4 @@ def wordpiece(
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
         special_tokens=[(token, vocabulary[token]) for token in ("[CLS]", "[SEP]")],
     )
-    backend.add_special_tokens(list(SPECIAL_TOKENS.values()))
     return backend

@@ -6,7 +6,6 @@ Parameters are nested dicts, named as in the checkpoint: the tensor
 """
 
 import json
-import math
 import mmap
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,10 +18,11 @@ from . import bert
 from .config import DistilBertConfig
 from .embeddings import sinusoidal_table
 from .errors import CheckpointError
-from .files import written_whole
+from .files import read_json, written_whole
 from .trees import Tree, flatten, unflatten
 
 Array = np.ndarray
+Shapes = dict[str, tuple[int, ...]]
 
 # --- the table of parameters ----------------------------------------------------------
 
@@ -60,7 +60,7 @@ HEADS = {
         "classifier.weight": "1 D", "classifier.bias": "1",
     },
 }  # fmt: skip
-HEAD_MODULES = {name.split(".")[0] for head in HEADS.values() for name in head}
+HEAD_MODULES = {name.partition(".")[0] for head in HEADS.values() for name in head}
 DECODER = "vocab_projector.weight"               # when tied, the table of words itself
 WORDS = "embeddings.word_embeddings.weight"
 POSITIONS = "embeddings.position_embeddings.weight"
@@ -71,7 +71,7 @@ SPARE = HEAD_MODULES | {"pooler", "cls"}
 SPARE_BUFFER = "embeddings.position_ids"
 
 
-def parameter_shapes(config: DistilBertConfig, head: str) -> dict[str, tuple[int, ...]]:
+def parameter_shapes(config: DistilBertConfig, head: str) -> Shapes:
     """Return the shape of every parameter of a model, by its name without prefix.
 
     The masked-LM decoder is listed only where it is a parameter of its own, not tied.
@@ -139,12 +139,10 @@ def as_params(tensors: dict[str, Array], head: str) -> Tree:
 
 # --- reading files --------------------------------------------------------------------
 
-STORED_DTYPES = {
+# The types that weights are stored in, by the format's codes. NumPy has no bfloat16.
+WEIGHT_DTYPES = {
     "F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16,
-    "I64": np.int64, "I32": np.int32, "I16": np.int16, "I8": np.int8, "U8": np.uint8,
-    "BOOL": np.bool_,
 }  # fmt: skip
-FLOAT_CODES = ("F64", "F32", "F16", "BF16")
 
 
 class Stored(NamedTuple):
@@ -152,6 +150,20 @@ class Stored(NamedTuple):
 
     code: str
     array: Array
+
+
+def find_weights(folder: Path) -> Path:
+    """Return a checkpoint's file of weights, or the index of its shards."""
+    for name in ("model.safetensors", "model.safetensors.index.json"):
+        if (folder / name).exists():
+            return folder / name
+    if (folder / "pytorch_model.bin").exists():
+        raise CheckpointError(
+            f"{folder}: only pytorch_model.bin is here, a pickle, which could run code "
+            "when opened; convert it with transformers: from_pretrained(folder), then "
+            "save_pretrained(new_folder)"
+        )
+    raise CheckpointError(f"{folder}: there is no model.safetensors here")
 
 
 def map_file(path: Path) -> dict[str, Stored]:
@@ -163,7 +175,7 @@ def map_file(path: Path) -> dict[str, Stored]:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
-        raise CheckpointError(f"{path}: expected a regular file")
+        raise CheckpointError(f"{path}: there is no regular file of this name")
     try:
         with safe_open(path, framework="np"):    # the library checks the whole header
             pass
@@ -171,75 +183,54 @@ def map_file(path: Path) -> dict[str, Stored]:
         raise CheckpointError(f"{path}: not a safetensors file ({error})") from None
     with open(path, "rb") as file:
         mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-    header_size = int.from_bytes(mapping[:8], "little")
-    header = json.loads(mapping[8 : 8 + header_size])
+    start = 8 + int.from_bytes(mapping[:8], "little")
+    header = json.loads(mapping[8:start])
     header.pop("__metadata__", None)
     return {
-        name: Stored(entry["dtype"], view(mapping, 8 + header_size, name, entry, path))
+        name: Stored(entry["dtype"], view(mapping, start, entry))
         for name, entry in header.items()
     }
 
 
-def view(mapping: mmap.mmap, start: int, name: str, entry: Tree, path: Path) -> Array:
-    """Return one tensor of a mapped file, described by its entry in the header."""
-    if entry["dtype"] not in STORED_DTYPES:
-        raise CheckpointError(
-            f"{path}: {name} is stored as {entry['dtype']}; expected one of "
-            f"{', '.join(FLOAT_CODES)}"
-        )
-    shape, dtype = entry["shape"], STORED_DTYPES[entry["dtype"]]
-    offset = start + entry["data_offsets"][0]
-    count = math.prod(shape)
-    if count == 0:
-        return np.empty(shape, dtype)
-    return np.frombuffer(mapping, dtype, count, offset).reshape(shape)
-
-
-def map_checkpoint(folder: Path) -> dict[str, Stored]:
-    """Return the tensors of a checkpoint folder: of one file, or of its shards."""
-    index = folder / "model.safetensors.index.json"
-    if (folder / "model.safetensors").exists():
-        return map_file(folder / "model.safetensors")
-    if index.exists():
-        return map_shards(index)
-    if (folder / "pytorch_model.bin").exists():
-        raise CheckpointError(
-            f"{folder}: only pytorch_model.bin is here, a pickle, which could run code "
-            "when opened; convert it with transformers: from_pretrained(folder), then "
-            "save_pretrained(new_folder)"
-        )
-    raise CheckpointError(f"{folder}: there is no model.safetensors here")
+def view(mapping: mmap.mmap, start: int, entry: Tree) -> Array:
+    """Return a tensor of a mapped file; where it is no weight's type, its bytes."""
+    first, end = entry["data_offsets"]
+    if entry["dtype"] in WEIGHT_DTYPES:
+        shape, dtype = entry["shape"], WEIGHT_DTYPES[entry["dtype"]]
+    else:
+        shape, dtype = (end - first,), np.uint8
+    return np.ndarray(shape, dtype, mapping, start + first)
 
 
 def map_shards(index: Path) -> dict[str, Stored]:
     """Return the tensors of all the shards that an index file names."""
-    try:
-        shard_of = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        shards = sorted(set(shard_of.values()))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise CheckpointError(f"{index}: expected JSON with a weight_map") from None
-    for shard in shards:
-        if not isinstance(shard, str) or Path(shard).name != shard:
-            raise CheckpointError(f"{index}: a shard outside the folder: {shard!r}")
+    shard_of = read_json(index, CheckpointError).get("weight_map")
+    if not isinstance(shard_of, dict):
+        raise CheckpointError(f"{index}: weight_map: expected a JSON object")
     tensors: dict[str, Stored] = {}
-    for shard in shards:
+    for shard in dict.fromkeys(map(str, shard_of.values())):
+        if Path(shard).name != shard:
+            raise CheckpointError(f"{index}: a shard outside the folder: {shard!r}")
         tensors |= map_file(index.parent / shard)
     if absent := sorted(set(shard_of) - set(tensors)):
         raise CheckpointError(f"{index}: no shard holds {listing(absent)}")
     return tensors
 
 
-def convert(name: str, stored: Stored, dtype: np.dtype) -> Array:
-    """Return a stored tensor in `dtype`: the mapped array itself, if it is that."""
-    if stored.code not in FLOAT_CODES:
-        raise CheckpointError(
-            f"{name} is stored as {stored.code}; expected one of "
-            f"{', '.join(FLOAT_CODES)}"
-        )
+def convert(stored: Stored, dtype: np.dtype) -> Array:
+    """Return a stored weight in `dtype`: the mapped array itself, if it is that."""
     array = stored.array
     if stored.code == "BF16":                    # the upper half of a float32
         array = (array.astype(np.uint32) << 16).view(np.float32)
-    return array.astype(dtype, copy=False)
+    with np.errstate(over="ignore"):             # infinities are refused by name later
+        return array.astype(dtype, copy=False)
+
+
+def is_finite(array: Array) -> bool:
+    """Whether an array holds neither NaN nor infinity: then its sum is neither."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = array.sum()                      # half the time of looking at each
+    return bool(np.isfinite(total) or np.isfinite(array).all())
 
 
 def listing(names: list[str], most: int = 5) -> str:
@@ -260,7 +251,7 @@ class LoadReport:
     missing: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     tied: dict[str, str] = field(default_factory=dict)
-    folded: list[str] = field(default_factory=list)
+    computed: dict[str, str] = field(default_factory=dict)
     dtypes: dict[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -271,7 +262,7 @@ class LoadReport:
         ]
         for label, names in (
             ("tied", [f"{name} = {source}" for name, source in self.tied.items()]),
-            ("folded in", self.folded),
+            ("computed", [f"{name}: {how}" for name, how in self.computed.items()]),
             ("missing", [f"{name}: newly initialised" for name in self.missing]),
             ("unexpected", [f"{name}: left out" for name in self.unexpected]),
         ):
@@ -281,18 +272,27 @@ class LoadReport:
         return "\n".join(lines)
 
 
+def first_part(name: str) -> str:
+    """Return the module that a dotted name begins with."""
+    return name.partition(".")[0]
+
+
 def plain_names(names: list[str], source: Path) -> dict[str, str]:
     """Return, for each stored name, ours: no prefix, no gamma or beta, BERT renamed."""
-    plain = bert.plain_bert_names(names) if bert.is_bert(names) else {
-        name: name.removeprefix("distilbert.") for name in names
-    }  # fmt: skip
-    for stored_name, name in plain.items():
-        module, _, leaf = name.rpartition(".")
-        leaf = {"gamma": "weight", "beta": "bias"}.get(leaf, leaf)
-        plain[stored_name] = f"{module}.{leaf}" if module else leaf
+    if bert.is_bert(names):
+        plain = bert.plain_bert_names(names)
+    else:
+        plain = {name: name.removeprefix("distilbert.") for name in names}
+    plain = {stored_name: modern_name(name) for stored_name, name in plain.items()}
     if twice := [name for name, n in Counter(plain.values()).items() if n > 1]:
         raise CheckpointError(f"{source}: holds two tensors each for {listing(twice)}")
     return plain
+
+
+def modern_name(name: str) -> str:
+    """Return a tensor's name with LayerNorm's old gamma and beta as weight and bias."""
+    path, dot, leaf = name.rpartition(".")
+    return path + dot + {"gamma": "weight", "beta": "bias"}.get(leaf, leaf)
 
 
 def tie_decoder(stored: dict[str, Stored], config: DistilBertConfig) -> dict[str, str]:
@@ -309,29 +309,51 @@ def tie_decoder(stored: dict[str, Stored], config: DistilBertConfig) -> dict[str
     return {DECODER: WORDS} if config.tie_word_embeddings else {}
 
 
+def report_on(
+    source: Path, shapes: Shapes, stored: dict[str, Stored], config: DistilBertConfig
+) -> LoadReport:
+    """Settle what becomes of each tensor that is stored and each that is needed."""
+    report = LoadReport(
+        str(source),
+        used=[name for name in shapes if name in stored],
+        missing=[name for name in shapes if name not in stored],
+        unexpected=[name for name in stored if name not in shapes],
+    )
+    report.dtypes = dict(Counter(stored[name].code for name in report.used))
+    if bert.TOKEN_TYPES in stored:
+        report.unexpected.remove(bert.TOKEN_TYPES)
+        report.computed[POSITIONS] = "token type 0 added to every row"
+    if config.sinusoidal_pos_embds and POSITIONS in report.missing:
+        report.missing.remove(POSITIONS)
+        report.computed[POSITIONS] = "sines and cosines"
+    return report
+
+
 def complaints(
-    shapes: dict[str, tuple[int, ...]], stored: dict[str, Stored], computed: set[str]
+    report: LoadReport, shapes: Shapes, stored: dict[str, Stored]
 ) -> list[str]:
     """Return what is wrong with a checkpoint for these parameters: ideally nothing."""
-    missing = [
-        name for name in shapes.keys() - stored.keys() - computed
-        if name.split(".")[0] not in HEAD_MODULES
-    ]  # fmt: skip
-    unexpected = [
-        name for name in stored.keys() - shapes.keys()
-        if name.split(".")[0] not in SPARE and name != SPARE_BUFFER
-    ]  # fmt: skip
-    misshapen = [
-        f"{name} has shape {stored[name].array.shape}, expected {shape}"
-        for name, shape in shapes.items()
-        if name in stored and stored[name].array.shape != shape
-    ]
     found = []
-    if missing:
-        found.append(f"missing {listing(sorted(missing))}")
-    if unexpected:
-        found.append(f"unexpected {listing(sorted(unexpected))}")
-    return found + misshapen[:3]
+    if missing := [
+        name for name in report.missing if first_part(name) not in HEAD_MODULES
+    ]:
+        found.append(f"missing {listing(missing)}")
+    if unexpected := [
+        name for name in report.unexpected
+        if first_part(name) not in SPARE and name != SPARE_BUFFER
+    ]:  # fmt: skip
+        found.append(f"unexpected {listing(unexpected)}")
+    if types := stored.get(bert.TOKEN_TYPES):                # of 1, 2 or more rows
+        rows = max((1, *types.array.shape[:1]))
+        shapes = shapes | {bert.TOKEN_TYPES: (rows, *shapes[POSITIONS][1:])}
+    for name in [name for name in shapes if name in stored]:
+        code, array = stored[name]
+        if code not in WEIGHT_DTYPES:
+            codes = ", ".join(WEIGHT_DTYPES)
+            found.append(f"{name} is stored as {code}, expected one of {codes}")
+        elif array.shape != shapes[name]:
+            found.append(f"{name} has shape {array.shape}, expected {shapes[name]}")
+    return found
 
 
 def load_params(
@@ -342,33 +364,29 @@ def load_params(
     Parameters of the head that the file lacks are drawn from `seed`. Raises
     CheckpointError, listing the names, if the encoder is not whole or does not fit.
     """
-    mapped = map_checkpoint(folder)
-    plain = plain_names(list(mapped), folder)
+    source = find_weights(folder)
+    mapped = map_shards(source) if source.suffix == ".json" else map_file(source)
+    plain = plain_names(list(mapped), source)
     stored = {plain[name]: tensor for name, tensor in mapped.items()}
-    token_types = stored.pop(bert.TOKEN_TYPES, None)
-    report = LoadReport(str(folder))
-    if head == "masked_lm":
-        report.tied = tie_decoder(stored, config)
+    tied = tie_decoder(stored, config) if head == "masked_lm" else {}
 
     shapes = parameter_shapes(config, head)
-    computed = {POSITIONS} if config.sinusoidal_pos_embds else set()
-    if found := complaints(shapes, stored, computed):
-        raise CheckpointError(f"{folder}: {'; '.join(found)}")
+    report = report_on(source, shapes, stored, config)
+    report.tied = tied
+    if found := complaints(report, shapes, stored):
+        raise CheckpointError(f"{source}: {'; '.join(found[:4])}")
 
-    report.used = [name for name in shapes if name in stored]
-    report.missing = [name for name in shapes if name not in stored]
-    report.unexpected = [name for name in stored if name not in shapes]
-    report.dtypes = dict(Counter(stored[name].code for name in report.used))
     rng = np.random.default_rng(seed)
     tensors = {
-        name: convert(name, stored[name], dtype) if name in stored
+        name: convert(stored[name], dtype) if name in stored
         else initialise(name, shape, config, rng).astype(dtype, copy=False)
         for name, shape in shapes.items()
     }  # fmt: skip
-    if token_types is not None:
-        token_types = convert(bert.TOKEN_TYPES, token_types, dtype)
+    if bert.TOKEN_TYPES in stored:
+        token_types = convert(stored[bert.TOKEN_TYPES], dtype)
         tensors[POSITIONS] = bert.fold_token_types(tensors[POSITIONS], token_types)
-        report.folded = ["token type 0, into every row of the position table"]
+    if broken := [name for name, array in tensors.items() if not is_finite(array)]:
+        raise CheckpointError(f"{source}: NaN or infinity in {listing(broken)}")
     return as_params(tensors, head), report
 
 

@@ -14,7 +14,8 @@ from cases import CASES, Case
 from reference import float32_bound, group_of, load, manifest, rms, sample
 
 TITLES = {
-    "base": "encoder", "masked_lm": "masked LM", "sequence": "sequence classification",
+    "base": "encoder", "masked_lm": "masked LM",
+    "sequence": "sequence classification",
     "token": "token classification", "question_answering": "question answering",
     "multiple_choice": "multiple choice",
 }  # fmt: skip
@@ -33,7 +34,7 @@ def errors(case: Case) -> list[tuple[float, float, float | None, int]]:
             continue
         truth = load(group)[f"{case.name}/{name}"]
         if np.isnan(truth).any():
-            continue                             # the loss of nothing: NaN on both sides
+            continue                             # the loss of nothing, on both sides
         double_error = np.abs(sample(double[name]) - truth).max()
         single_error = sample(single[name]) - truth
         torch_rms = about["torch_float32_rms"]
@@ -49,7 +50,7 @@ def errors(case: Case) -> list[tuple[float, float, float | None, int]]:
 def row(title: str, cases: list[Case]) -> str:
     """Return a row of the table over some cases."""
     found = [error for case in cases for error in errors(case)]
-    pooled = [(ratio**2 * size, size) for _, _, ratio, size in found if ratio is not None]
+    pooled = [(r**2 * size, size) for _, _, r, size in found if r is not None]
     ratio = np.sqrt(sum(total for total, _ in pooled) / sum(size for _, size in pooled))
     return (
         f"| {title} | {len(cases)} | {len(found)} | {max(e[0] for e in found):.1e} | "

@@ -1,4 +1,4 @@
-"""A name on the Hugging Face Hub, through the real client and a small Hub on loopback."""
+"""A name on the Hugging Face Hub: the real client, and a small Hub on loopback."""
 
 import hashlib
 import json
@@ -15,8 +15,8 @@ from distilbert_np.hub import EMBEDDED
 
 NAME = "distilbert-base-uncased"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-TRUE_TO_TINY = {path.name: path for path in EMBEDDED["tiny"].iterdir() if path.is_file()}
-FILES = TRUE_TO_TINY | {"pytorch_model.bin": None}
+FILES = {path.name: path for path in EMBEDDED["tiny"].iterdir()}
+FILES["pytorch_model.bin"] = None                # what must not be fetched
 
 
 class SmallHub(BaseHTTPRequestHandler):
@@ -80,9 +80,9 @@ def hub():
     server.server_close()
 
 
-def fill_mask(home, endpoint, **surroundings):
-    """Run the README's command on the model of that name, in a process of its own."""
-    command = [sys.executable, "-m", "distilbert_np", "fill-mask", "--model", NAME]
+def fill_mask(name, home, endpoint, **surroundings):
+    """Run the README's command on the model of a name, in a process of its own."""
+    command = [sys.executable, "-m", "distilbert_np", "fill-mask", "--model", name]
     return subprocess.run(
         [*command, "The capital of France is [MASK]."],
         capture_output=True, text=True,
@@ -92,7 +92,7 @@ def fill_mask(home, endpoint, **surroundings):
 
 def test_a_model_is_downloaded_once_and_then_found_in_the_cache(tmp_path, hub):
     endpoint, asked = hub
-    run = fill_mask(tmp_path, endpoint)
+    run = fill_mask(NAME, tmp_path, endpoint)
     assert run.returncode == 0, run.stderr
     assert "paris" in run.stdout and f"model: {NAME}" in run.stdout
     fetched = {path.rsplit("/", 1)[1] for path in asked if "/resolve/" in path}
@@ -100,16 +100,12 @@ def test_a_model_is_downloaded_once_and_then_found_in_the_cache(tmp_path, hub):
     assert not fetched & {"pytorch_model.bin", "README.md"}
 
     asked.clear()
-    again = fill_mask(tmp_path, endpoint, HF_HUB_OFFLINE="1")
+    again = fill_mask(NAME, tmp_path, endpoint, HF_HUB_OFFLINE="1")
     assert again.stdout == run.stdout and asked == []
 
 
 def test_a_name_that_does_not_exist(tmp_path, hub):
     endpoint, _ = hub
-    run = subprocess.run(
-        [sys.executable, "-m", "distilbert_np", "fill-mask", "[MASK]", "--model", "nobody"],
-        capture_output=True, text=True,
-        env=os.environ | {"HF_HOME": str(tmp_path), "HF_ENDPOINT": endpoint},
-    )  # fmt: skip
+    run = fill_mask("nobody", tmp_path, endpoint)
     assert run.returncode == 2 and "Traceback" not in run.stderr
     assert "'nobody'" in run.stderr.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""Bad input to a call: one line that names the argument, what was found, what expected."""
+"""Bad input to a call: one line naming the argument, what was found, what expected."""
 
 import numpy as np
 import pytest

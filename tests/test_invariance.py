@@ -26,7 +26,8 @@ def pad(rows, side):
     ids = np.full((len(rows), longest), 7)
     mask = np.zeros((len(rows), longest), int)
     for row, sequence in enumerate(rows):
-        span = slice(0, len(sequence)) if side == "right" else slice(-len(sequence), None)
+        start = 0 if side == "right" else longest - len(sequence)
+        span = slice(start, start + len(sequence))
         ids[row, span], mask[row, span] = sequence, 1
     return ids, mask
 

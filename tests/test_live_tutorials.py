@@ -86,7 +86,8 @@ def test_base_model(folder, encode):
     model, reference = both("DistilBertForMaskedLM", folder)
     model_only = distilbert_np.DistilBertModel.from_pretrained(folder)
     inputs = encode("Hello, my dog is cute")
-    assert inputs.input_ids.tolist() == [[101, 7592, 1010, 2026, 3899, 2003, 10140, 102]]
+    expected = [101, 7592, 1010, 2026, 3899, 2003, 10140, 102]
+    assert inputs.input_ids.tolist() == [expected]
     compare(model_only, reference.distilbert, **inputs)
     assert model.load_report.missing == []
 
@@ -155,11 +156,13 @@ def test_question_answering(folder, encode):
 def test_fill_mask_pipeline(folder, tokenizers):
     ours, theirs = both("DistilBertForMaskedLM", folder)
     fill = distilbert_np.FillMaskPipeline(ours, tokenizers[0])
-    reference = transformers.pipeline("fill-mask", model=theirs, tokenizer=tokenizers[1])
+    task = {"model": theirs, "tokenizer": tokenizers[1]}
+    reference = transformers.pipeline("fill-mask", **task)
     for text in ("The capital of [MASK] is Paris.", "A [MASK] and a [MASK], both old."):
         for result, expected in zip(fill(text), reference(text), strict=True):
             pairs = [(result, expected)] if isinstance(result, dict) else zip(
                 result, expected, strict=True)  # fmt: skip
             for answer, wanted in pairs:
-                assert answer.pop("score") == pytest.approx(wanted.pop("score"), rel=1e-4)
+                score = pytest.approx(wanted.pop("score"), rel=1e-4)
+                assert answer.pop("score") == score
                 assert answer == wanted

@@ -35,8 +35,8 @@ def headed(cls):
 
 
 def test_a_configuration_and_a_model_of_it():
-    configuration = DistilBertConfig()
-    assert (configuration.dim, configuration.n_layers, configuration.n_heads) == (768, 6, 12)
+    base = DistilBertConfig()
+    assert (base.dim, base.n_layers, base.n_heads) == (768, 6, 12)
     model = DistilBertModel(DistilBertConfig(**SMALL))
     assert model.config.hidden_size == 12 and model.config.num_hidden_layers == 2
 
@@ -48,7 +48,8 @@ def test_masked_lm(tokenizer):
     (index,) = (inputs.input_ids == tokenizer.mask_token_id)[0].nonzero()
     assert tokenizer.decode(logits[0, index].argmax(axis=-1)) == "paris"
 
-    labels = tokenizer("The capital of France is Paris.", return_tensors="np")["input_ids"]
+    sentence = "The capital of France is Paris."
+    labels = tokenizer(sentence, return_tensors="np")["input_ids"]
     labels = np.where(inputs.input_ids == tokenizer.mask_token_id, labels, -100)
     outputs = model(**inputs, labels=labels)
     paris = tokenizer.convert_tokens_to_ids("paris")
@@ -120,8 +121,9 @@ def test_question_answering(tokenizer):
     inputs = tokenizer(question, text, return_tensors="np")
     outputs = model(**inputs)
     start, end = outputs.start_logits.argmax(), outputs.end_logits.argmax()
-    assert 0 <= min(start, end) and max(start, end) < inputs.input_ids.shape[1]
-    outputs = model(**inputs, start_positions=np.array([14]), end_positions=np.array([15]))
+    assert min(start, end) >= 0 and max(start, end) < inputs.input_ids.shape[1]
+    span = {"start_positions": np.array([14]), "end_positions": np.array([15])}
+    outputs = model(**inputs, **span)
     losses = [
         -log_softmax(logits)[0, position]
         for logits, position in ((outputs.start_logits, 14), (outputs.end_logits, 15))
@@ -140,7 +142,7 @@ def test_one_position_is_no_loss():
 def test_outputs_by_attribute_key_and_number():
     model = DistilBertForMaskedLM(DistilBertConfig(**SMALL))
     out = model([[1, 2, 3]], labels=[[1, 2, 3]], output_attentions=True)
-    assert out.keys() == ["loss", "logits", "attentions"] == list(out)
+    assert list(out) == out.keys() == ["loss", "logits", "attentions"]
     assert out[0] is out["loss"] is out.loss and out[1] is out.logits
     assert out[:2] == (out.loss, out.logits) and len(out.to_tuple()) == len(out) == 3
     assert "loss" in out and "hidden_states" not in out
@@ -174,7 +176,7 @@ def test_a_seed_settles_every_parameter():
 def test_precision_is_kept():
     for dtype in (np.float32, np.float64):
         model = DistilBertForMaskedLM(DistilBertConfig(**SMALL), dtype=dtype)
-        out = model([[1, 2, 3]], labels=[[1, 2, 3]], **{"output_hidden_states": True})
+        out = model([[1, 2, 3]], labels=[[1, 2, 3]], output_hidden_states=True)
         assert {out.loss.dtype, out.logits.dtype, out.hidden_states[0].dtype} == {
             np.dtype(dtype)
         }

@@ -11,11 +11,12 @@ from distilbert_np.trees import flatten, unflatten
 HEADS = ["base", "masked_lm", "sequence", "token", "question_answering",
          "multiple_choice"]  # fmt: skip
 
-BLOCK_NAMES = """
-    attention.q attention.k attention.v attention.scores attention.weights
-    attention.context attention.out_lin attention_sum sa_layer_norm
-    ffn.lin1 ffn.activation ffn.lin2 ffn_sum output_layer_norm
-""".split()
+BLOCK_NAMES = [
+    "attention.q", "attention.k", "attention.v", "attention.scores",
+    "attention.weights", "attention.context", "attention.out_lin", "attention_sum",
+    "sa_layer_norm", "ffn.lin1", "ffn.activation", "ffn.lin2", "ffn_sum",
+    "output_layer_norm",
+]  # fmt: skip
 
 
 def trace_of(case, dtype="float32", **changes):

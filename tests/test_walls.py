@@ -22,14 +22,14 @@ DOORS = {
 }
 # The rooms in reading order: each may import only what stands before it.
 ORDER = [
-    "errors", "trees", "files", "functions", "embeddings", "attention", "ffn", "encoder",
-    "losses", "heads", "bert", "hub", "config", "weights", "trace", "tokenizer",
-    "outputs", "inputs", "models", "pipelines", "__main__",
+    "errors", "trees", "files", "functions", "embeddings", "attention", "ffn",
+    "encoder", "losses", "heads", "bert", "hub", "config", "weights", "trace",
+    "tokenizer", "outputs", "inputs", "models", "pipelines", "__main__",
 ]  # fmt: skip
 
 
 def imports(path):
-    """Yield the dotted names that a file imports; those of this package begin with '.'."""
+    """Yield the dotted names that a file imports; our own begin with a dot."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

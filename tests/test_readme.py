@@ -1,0 +1,53 @@
+"""README says what is true: its commands run, its output is the output."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from distilbert_np.__main__ import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    """Return README's code blocks of a language, in order."""
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def last_line(block):
+    return block.strip().splitlines()[-1]
+
+
+def test_the_first_block_answers_and_the_second_tests():
+    first, second = blocks("bash")[:2]
+    assert "pip install -r requirements.txt" in first
+    assert last_line(first).startswith("python -m distilbert_np fill-mask")
+    assert second.strip() == "python -m pytest"
+
+
+def test_the_output_shown_is_the_output(capsys):
+    command = shlex.split(last_line(blocks("bash")[0]))
+    assert main(command[3:]) == 0
+    assert capsys.readouterr().out.strip() == blocks("text")[0].strip()
+
+
+def test_the_tour_runs_and_prints_what_it_says(capsys):
+    (tour,) = blocks("python")
+    exec(compile(tour, "README.md", "exec"), {})
+    printed = capsys.readouterr().out.splitlines()
+    promised = re.findall(r"print\(.*\) *# (.*)", tour)
+    assert printed == promised
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(((?!http)[^)#]+)\)", README))
+def test_links_lead_somewhere(link):
+    assert (ROOT / link).exists()
+
+
+def test_every_room_is_on_the_map():
+    for path in (ROOT / "distilbert_np").glob("*.py"):
+        if path.stem != "__init__":
+            assert path.name in README, path.name
