@@ -4,10 +4,8 @@ import math
 
 import numpy as np
 
-from .functions import linear, softmax
+from .functions import Array, linear, softmax
 from .trees import Tree
-
-Array = np.ndarray
 
 
 def split_heads(x: Array, n_heads: int) -> Array:          # (B, L, D) -> (B, H, L, K)
@@ -52,7 +50,7 @@ def attention(
 
     if head_mask is not None:
         weights = weights * head_mask[:, None, None]          # (B, H, L, L)
-        trace["masked_weights"] = weights
+        trace["head_masked_weights"] = weights
 
     context = merge_heads(weights @ v)                        # (B, L, D)
     y = linear(context, **params["out_lin"])                  # (B, L, D)

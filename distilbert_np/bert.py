@@ -7,11 +7,8 @@ position table once and for all; the pooler is left out. Then only names differ.
 
 from typing import Any
 
-import numpy as np
-
 from .errors import ConfigError
-
-Array = np.ndarray
+from .functions import Array
 
 # Beside the aliases that DistilBertConfig knows: hidden_size, num_hidden_layers, …
 BERT_FIELDS = {
@@ -28,7 +25,7 @@ BERT_MUST_BE = {
     "is_decoder": False,
 }
 BERT_LEFT_OUT = {"type_vocab_size", "use_cache", "gradient_checkpointing",
-                 "classifier_dropout", "add_cross_attention"}  # fmt: skip
+                 "classifier_dropout", "add_cross_attention"}
 
 # In this order: the first pattern that a name contains is replaced.
 BERT_NAMES = (

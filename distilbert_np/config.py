@@ -1,21 +1,23 @@
 """The configuration of a DistilBERT, and the one key of dimension letters.
 
-Every shape in this project is written with these letters:
+Shapes in this project are written with these letters:
 
     B  batch: sequences in a call           L  length: tokens in a sequence
     D  dim: numbers that stand for a token  F  hidden_dim: width of the feed-forward
     H  heads of attention                   K  = D/H, numbers per head
     N  layers: blocks in the stack          V  vocabulary: tokens known
     P  positions: the longest sequence      C  classes (labels), or choices
+
+and, where rows of anything are meant, R rows, I numbers in, O numbers out.
 """
 
 import copy
 import json
+import math
 import os
-from collections.abc import Iterable
-from difflib import get_close_matches
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from . import hub
 from .bert import fold_bert_config
@@ -40,6 +42,8 @@ DEFAULTS: dict[str, Any] = {
     "pad_token_id": 0,
     "tie_word_embeddings": True,
     "problem_type": None,
+    "output_attentions": False,
+    "output_hidden_states": False,
 }
 ALIASES = {
     "hidden_size": "dim",
@@ -47,6 +51,7 @@ ALIASES = {
     "num_hidden_layers": "n_layers",
 }
 LABEL_FIELDS = ("num_labels", "id2label", "label2id")
+KNOWN = (*DEFAULTS, *ALIASES, *LABEL_FIELDS)
 
 PROBLEM_TYPES = (
     "regression",
@@ -74,7 +79,11 @@ class DistilBertConfig:
         fields.pop("model_type", None)
         labels = {name: fields.pop(name, None) for name in LABEL_FIELDS}
         self.__dict__.update(DEFAULTS | fields)
-        self.id2label = read_labels(**labels)
+        self.__dict__["id2label"] = labels_from(**labels)
+        self.check()
+
+    def check(self) -> None:
+        """Raise ConfigError, naming the field, where no model can be built of this."""
         check_fields(self.__dict__)
 
     @property
@@ -84,7 +93,7 @@ class DistilBertConfig:
 
     @num_labels.setter
     def num_labels(self, count: int) -> None:
-        self.id2label = read_labels(count, self.id2label)
+        self.id2label = labels_from(count, self.id2label)
 
     @property
     def label2id(self) -> dict[str, int]:
@@ -93,7 +102,7 @@ class DistilBertConfig:
 
     @label2id.setter
     def label2id(self, numbers: dict[str, int]) -> None:
-        self.id2label = read_labels(label2id=numbers)
+        self.id2label = labels_from(label2id=numbers)
 
     def __getattr__(self, name: str) -> Any:
         if name in ALIASES:
@@ -101,6 +110,7 @@ class DistilBertConfig:
         raise AttributeError(f"DistilBertConfig has no field {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
+        refuse_misspelt({name: value})
         super().__setattr__(ALIASES.get(name, name), value)
 
     def dimensions(self) -> dict[str, int]:
@@ -109,7 +119,7 @@ class DistilBertConfig:
             "D": self.dim, "F": self.hidden_dim, "H": self.n_heads,
             "K": self.dim // self.n_heads, "N": self.n_layers, "V": self.vocab_size,
             "P": self.max_position_embeddings, "C": self.num_labels,
-        }  # fmt: skip
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Return every field, ready for config.json."""
@@ -137,7 +147,7 @@ class DistilBertConfig:
         cls, name_or_path: str | os.PathLike, *, revision: str | None = None,
         local_files_only: bool = False, cache_dir: str | os.PathLike | None = None,
         **changes: Any,
-    ) -> "DistilBertConfig":  # fmt: skip
+    ) -> "DistilBertConfig":
         """Read config.json from a folder, an embedded model or the Hugging Face Hub.
 
         `changes` replace fields, e.g. `num_labels=3`. Raises ConfigError where the file
@@ -146,7 +156,7 @@ class DistilBertConfig:
         folder = hub.find_model(
             name_or_path, hub.CONFIG_FILES,
             revision=revision, local_files_only=local_files_only, cache_dir=cache_dir,
-        )  # fmt: skip
+        )
         config = cls.read(folder)
         return config.changed(**changes) if changes else config
 
@@ -161,9 +171,12 @@ class DistilBertConfig:
             raise ConfigError(f"{path}: {error}") from None
 
     def changed(self, **changes: Any) -> "DistilBertConfig":
-        """Return a copy in which `changes` replace fields."""
+        """Return a copy in which `changes` replace fields; no new ones may be made."""
         refuse_misspelt(changes)
         fields = self.to_dict()
+        for name in changes:
+            if name not in fields and name not in KNOWN:
+                raise ConfigError(f"unknown argument {name!r}: no field of this name")
         if "label2id" in changes:
             del fields["id2label"]               # which would win
         return self.from_dict(fields | changes)
@@ -185,13 +198,14 @@ class DistilBertConfig:
 
 def refuse_misspelt(fields: dict[str, Any]) -> None:
     """Raise ConfigError for a keyword that is nearly, but not quite, a field's name."""
-    known = [*DEFAULTS, *ALIASES, *LABEL_FIELDS]
+    from difflib import get_close_matches
+
     for name in fields:
-        if name not in known and (near := get_close_matches(name, known, 1, 0.85)):
+        if name not in KNOWN and (near := get_close_matches(name, KNOWN, 1, 0.85)):
             raise ConfigError(f"unknown field {name!r}; did you mean {near[0]!r}?")
 
 
-def read_labels(
+def labels_from(
     num_labels: int | None = None,
     id2label: dict | None = None,
     label2id: dict | None = None,
@@ -200,7 +214,7 @@ def read_labels(
 
     Labels whose number is not `num_labels` give way to it, as in transformers.
     """
-    if num_labels is not None and not is_whole(num_labels, at_least=1):
+    if num_labels is not None and not whole(1)(num_labels):
         raise ConfigError(f"num_labels: expected 1 or more, found {num_labels!r}")
     labels = {}
     if id2label is not None:
@@ -233,40 +247,62 @@ def in_order(name: str, pairs: Iterable[tuple[Any, Any]]) -> dict[int, str]:
     return dict(labels)
 
 
-def is_whole(value: Any, at_least: int) -> bool:
-    """Whether `value` is an integer, not a bool, of at least `at_least`."""
-    return type(value) is int and value >= at_least
+def whole(at_least: int) -> Callable[[Any], bool]:
+    """Return the test for whole numbers from `at_least` on."""
+    return lambda value: type(value) is int and value >= at_least
+
+
+def number(low: float, high: float) -> Callable[[Any], bool]:
+    """Return the test for numbers from low to high, and less than infinity."""
+    return lambda value: (
+        type(value) in (int, float) and low <= value <= high and value < math.inf
+    )
+
+
+def one_of(*known: Any) -> Callable[[Any], bool]:
+    """Return the test for certain values; others may be of any type, lists included."""
+    return lambda value: any(type(value) is type(k) and value == k for k in known)
+
+
+# What each field must be, as a test and in words.
+POSITIVE = (whole(1), "a whole number of at least 1")
+PROBABILITY = (number(0, 1), "a probability between 0 and 1")
+TRUTH = (one_of(True, False), "true or false")
+FIELDS = {
+    "vocab_size": POSITIVE,
+    "max_position_embeddings": POSITIVE,
+    "n_layers": (whole(0), "a whole number of at least 0"),
+    "n_heads": POSITIVE,
+    "dim": POSITIVE,
+    "hidden_dim": POSITIVE,
+    "dropout": PROBABILITY,
+    "attention_dropout": PROBABILITY,
+    "qa_dropout": PROBABILITY,
+    "seq_classif_dropout": PROBABILITY,
+    "initializer_range": (number(0, math.inf), "a finite number of at least 0"),
+    "sinusoidal_pos_embds": TRUTH,
+    "tie_word_embeddings": TRUTH,
+    "output_attentions": TRUTH,
+    "output_hidden_states": TRUTH,
+    "activation": (one_of(*ACTIVATIONS), f"one of {', '.join(ACTIVATIONS)}"),
+    "problem_type": (
+        one_of(None, *PROBLEM_TYPES),
+        f"one of {', '.join(PROBLEM_TYPES)}, or none",
+    ),
+}
 
 
 def check_fields(fields: dict[str, Any]) -> None:
     """Raise ConfigError, naming the field, where a model cannot be built from these."""
 
-    def refuse(name: str, expected: str) -> None:
+    def refuse(name: str, expected: str) -> NoReturn:
         raise ConfigError(f"{name}: expected {expected}, found {fields[name]!r}")
 
-    for name in ("vocab_size", "max_position_embeddings", "n_heads", "dim",
-                 "hidden_dim"):  # fmt: skip
-        if not is_whole(fields[name], at_least=1):
-            refuse(name, "a whole number of at least 1")
-    if not is_whole(fields["n_layers"], at_least=0):
-        refuse("n_layers", "a whole number of at least 0")
+    for name, (is_right, expected) in FIELDS.items():
+        if not is_right(fields[name]):
+            refuse(name, expected)
     if fields["dim"] % fields["n_heads"]:
         refuse("dim", f"a multiple of n_heads ({fields['n_heads']})")
-
-    for name in ("dropout", "attention_dropout", "qa_dropout", "seq_classif_dropout"):
-        if type(fields[name]) not in (int, float) or not 0 <= fields[name] <= 1:
-            refuse(name, "a probability between 0 and 1")
-    spread = fields["initializer_range"]
-    if type(spread) not in (int, float) or not 0 <= spread < float("inf"):
-        refuse("initializer_range", "a finite number of at least 0")
-
-    for name in ("sinusoidal_pos_embds", "tie_word_embeddings"):
-        if type(fields[name]) is not bool:
-            refuse(name, "true or false")
-    if fields["activation"] not in list(ACTIVATIONS):
-        refuse("activation", f"one of {', '.join(ACTIVATIONS)}")
-    if fields["problem_type"] not in (None, *PROBLEM_TYPES):
-        refuse("problem_type", f"one of {', '.join(PROBLEM_TYPES)}, or none")
-    pad = fields["pad_token_id"]
-    if pad is not None and not (is_whole(pad, 0) and pad < fields["vocab_size"]):
-        refuse("pad_token_id", f"an id below vocab_size ({fields['vocab_size']})")
+    pad, vocab_size = fields["pad_token_id"], fields["vocab_size"]
+    if pad is not None and not (whole(0)(pad) and pad < vocab_size):
+        refuse("pad_token_id", f"an id below vocab_size ({vocab_size})")

@@ -1,20 +1,20 @@
-"""Embeddings: a vector for each word, plus a vector for its place, normalised."""
+"""Embeddings: a vector for each word, plus a vector for its position, normalised."""
 
 import numpy as np
 
-from .functions import layer_norm, lookup
+from .functions import Array, layer_norm, lookup
 from .trees import Tree
-
-Array = np.ndarray
 
 
 def embeddings(words: Array, position_ids: Array, params: Tree) -> tuple[Array, Tree]:
-    """Return LayerNorm(words + positions), the input of the first block.
+    """Return LayerNorm(words + positions), (B, L, D), the input of the first block.
 
-    `words` (B, L, D) are rows of the word table, or any vectors in their place;
-    `position_ids` (1 or B, L) say which row of the position table each one gets.
+    `words` are ids (B, L), looked up in the table of word embeddings, or vectors
+    (B, L, D) in their place; `position_ids` (1 or B, L) are rows of the other table.
     DistilBERT has no token types (arXiv 1910.01108, section 3).
     """
+    if words.ndim == 2:
+        words = lookup(words, **params["word_embeddings"])             # (B, L, D)
     positions = lookup(position_ids, **params["position_embeddings"])  # (1|B, L, D)
     summed = words + positions                                         # (B, L, D)
     x = layer_norm(summed, **params["LayerNorm"])                      # (B, L, D)

@@ -1,11 +1,7 @@
 """The feed-forward network: each token on its own, through a wider room and back."""
 
-import numpy as np
-
-from .functions import ACTIVATIONS, linear
+from .functions import ACTIVATIONS, Array, linear
 from .trees import Tree
-
-Array = np.ndarray
 
 
 def ffn(x: Array, params: Tree, activation: str) -> tuple[Array, Tree]:

@@ -1,12 +1,12 @@
 """The primitives: small functions of arrays, from which every layer is built.
 
-Each takes float32 or float64 and answers in the same dtype; none keeps state. The
-`...` in a shape stands for any leading axes.
+Each takes float32 or float64 and answers in the same dtype; none keeps state. Shapes
+are written with letters: B batch, L length, D dim, V vocabulary, C classes (config.py
+has the whole key), I and O for numbers in and out, and ... for any leading axes.
 """
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -27,84 +27,59 @@ def lookup(ids: Array, weight: Array) -> Array:                  # (B, L) -> (B,
     return weight[ids]
 
 
-# --- the normal distribution: erf, and the tail that GELU needs -----------------------
-
-# Φ(−a) = exp(−a²/2) · g(t) / (a + √(2/π)) with t = (a − 4) / (a + 4) defines a g that
-# stays between 0.39 and 0.48 for every a ≥ 0. These are its Chebyshev coefficients on
-# [−1, 1], found with mpmath at 50 digits (tests/test_functions.py finds them again).
-_TAIL = (
-    0.43157295591360273, -0.01792132923081989, -0.02689373715029211,
-    0.016756365842701567, -0.005620406629909066, 0.0011737027284681302,
-    -0.00012068075692149298, -8.583544437529375e-06, 4.266132129142221e-06,
-    -1.6702927360434347e-07, -1.2087562685176548e-07, 1.170720353582197e-08,
-    3.916787802085459e-09, -4.908050692935077e-10, -1.551921513353925e-10,
-    1.7417643914275144e-11, 7.195418335184689e-12, -4.53483838762145e-13,
-    -3.573709975475925e-13, -2.835096540309692e-15, 1.733267304733103e-14,
-    1.696319460544095e-15, -7.324150068106703e-16, -1.7018531684791208e-16,
-    2.0009094670695263e-17,
-)  # fmt: skip
-_TAIL_FLOAT64 = chebyshev.cheb2poly(_TAIL)
-_TAIL_FLOAT32 = chebyshev.cheb2poly(_TAIL[:14])     # enough for 24 bits
-
-# erf(x) = x · Σ (2/√π) (−x²)ⁿ / (n! (2n + 1)), its Taylor series, used for |x| < 1.
-_ERF_SERIES = [
-    2 / math.sqrt(math.pi) * (-1) ** n / (math.factorial(n) * (2 * n + 1))
-    for n in range(20)
-]
-
-_BLOCK = 1 << 14    # elements: a dozen float64 temporaries of this size fit in L2
+# --- softmax and layer norm -----------------------------------------------------------
 
 
-def _polynomial(coefficients: list[float], x: Array) -> Array:
-    """Return Σ coefficients[n] · xⁿ by Horner's rule, in place on one temporary."""
-    y = np.full_like(x, coefficients[-1])
-    for coefficient in coefficients[-2::-1]:
-        y *= x
-        y += coefficient
-    return y
+def _below_max(x: Array) -> Array:
+    """Return each row minus its largest entry, so that exp cannot overflow."""
+    with np.errstate(over="ignore"):             # −inf is right: its exp is 0
+        return x - x.max(axis=-1, keepdims=True)
 
 
-def _normal_tail(a: Array, g: list[float]) -> Array:
-    """Return Φ(−a), the chance that a normal variable exceeds a ≥ 0 (float64)."""
-    # Squaring a in float64 would lose 700 ULP at a = 38: a float32 squares exactly,
-    # and the rest of a² is small.
-    high = a.astype(np.float32).astype(np.float64)
-    rest = (a - high) * (a + high)
-    scaled = _polynomial(g, (a - 4) / (a + 4)) / (a + math.sqrt(2 / math.pi))
-    return np.exp(-high * high / 2) * (np.exp(-rest / 2) * scaled)
+def softmax(x: Array) -> Array:                                  # (..., C) -> (..., C)
+    """Return exp(x) / Σ exp(x) along the last axis: rows of probabilities."""
+    exp_x = np.exp(_below_max(x))
+    return exp_x / exp_x.sum(axis=-1, keepdims=True)
 
 
-def _gelu(x: Array, g: list[float]) -> Array:
-    # Φ(x) = 1 − Φ(−x), so x·Φ(x) is relu(x) minus a bump that is even in x: no
-    # difference of nearly equal numbers, however far out in the tail.
-    a = np.minimum(np.abs(x), 40)                # beyond 40 the bump is zero
-    return np.maximum(x, 0) - a * _normal_tail(a, g)
+def log_softmax(x: Array) -> Array:                              # (..., C) -> (..., C)
+    """Return the logarithm of softmax, finite even where softmax rounds to 0."""
+    below_max = _below_max(x)
+    return below_max - np.log(np.exp(below_max).sum(axis=-1, keepdims=True))
 
 
-def _erf(x: Array, g: list[float]) -> Array:
-    a = np.minimum(np.abs(x), 27)                # beyond 6 erf rounds to 1
-    near = a * _polynomial(_ERF_SERIES, np.minimum(a, 1) ** 2)
-    far = 1 - 2 * _normal_tail(math.sqrt(2) * a, g)
-    return np.copysign(np.where(a < 1, near, far), x)
+def layer_norm(
+    x: Array, weight: Array, bias: Array, eps: float | Array = 1e-12
+) -> Array:                                                      # (..., D) -> (..., D)
+    """Return rows of mean 0 and variance 1, stretched by `weight`, shifted by `bias`.
 
-
-def _in_blocks(function: Callable[[Array, list[float]], Array], x: Array) -> Array:
-    """Apply an element-wise function in float64, one cache-sized block at a time."""
-    g = _TAIL_FLOAT64 if x.dtype == np.float64 else _TAIL_FLOAT32
-    flat = x.reshape(-1)
-    y = np.empty_like(flat)
-    for start in range(0, flat.size, _BLOCK):
-        block = slice(start, start + _BLOCK)
-        y[block] = function(flat[block].astype(np.float64), g)
-    return y.reshape(x.shape)
-
-
-def erf(x: Array) -> Array:                                      # (...) -> (...)
-    """Return the error function, 2/√π ∫₀ˣ exp(−t²) dt: NumPy has none.
-
-    Within 2 ULP in float64 and 1 ULP in float32.
+    The variance divides by D (Ba et al., arXiv 1607.06450).
     """
-    return _in_blocks(_erf, x)
+    with np.errstate(over="ignore", invalid="ignore"):
+        centred, variance = _moments(x)
+    if not np.isfinite(variance).all() and np.isfinite(x).all():
+        shrink = _shrink(variance)
+        eps = np.maximum(eps * shrink**2, np.finfo(x.dtype).tiny)
+        return layer_norm(x * shrink, weight, bias, eps)
+    return centred / np.sqrt(variance + eps) * weight + bias
+
+
+def _moments(x: Array) -> tuple[Array, Array]:
+    """Return each row minus its mean (..., D), and the variance (..., 1)."""
+    centred = x - x.mean(axis=-1, keepdims=True)
+    # The mean was rounded; on a row such as 1e6 ± 1 that shows. Centring the small
+    # numbers that are left takes the rounding away.
+    centred -= centred.mean(axis=-1, keepdims=True)
+    return centred, (centred * centred).mean(axis=-1, keepdims=True)
+
+
+def _shrink(variance: Array) -> Array:
+    """Return a factor for each row: 1, or a small one where the squares overflowed.
+
+    LayerNorm does not see scale, and a power of two costs no digit.
+    """
+    small = 2.0 ** -(np.finfo(variance.dtype).maxexp // 2 + 20)
+    return np.where(np.isfinite(variance), 1, small).astype(variance.dtype)
 
 
 # --- activations ----------------------------------------------------------------------
@@ -113,8 +88,8 @@ def erf(x: Array) -> Array:                                      # (...) -> (...
 def gelu(x: Array) -> Array:                                     # (...) -> (...)
     """Return x·Φ(x) = x · (1 + erf(x/√2)) / 2 (Hendrycks & Gimpel, arXiv 1606.08415).
 
-    The exact form, not the tanh approximation; accurate far into the negative tail,
-    where the formula taken literally loses every digit.
+    The exact form, not the tanh approximation. Computed as at the end of this file, for
+    far in the negative tail the formula taken literally loses every digit.
     """
     return _in_blocks(_gelu, x)
 
@@ -150,46 +125,86 @@ def tanh(x: Array) -> Array:                                     # (...) -> (...
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "gelu": gelu, "gelu_new": gelu_new, "relu": relu, "silu": silu, "tanh": tanh,
-}  # fmt: skip
+}
 
 
-# --- softmax and layer norm -----------------------------------------------------------
+# --- how erf and GELU are computed: the tail of the normal distribution ---------------
+
+# Φ(x) is the chance that a normal variable is below x: erf(z) = 2Φ(√2 z) − 1.
+# Φ(−a) = exp(−a²/2) · g(t) / (a + √(2/π)) with t = (a − 4) / (a + 4) defines a g that
+# stays between 0.39 and 0.48 for every a ≥ 0. These are its Chebyshev coefficients on
+# [−1, 1], found with mpmath at 50 digits (tests/test_functions.py finds them again).
+_TAIL = (
+    0.43157295591360273, -0.01792132923081989, -0.02689373715029211,
+    0.016756365842701567, -0.005620406629909066, 0.0011737027284681302,
+    -0.00012068075692149298, -8.583544437529375e-06, 4.266132129142221e-06,
+    -1.6702927360434347e-07, -1.2087562685176548e-07, 1.170720353582197e-08,
+    3.916787802085459e-09, -4.908050692935077e-10, -1.551921513353925e-10,
+    1.7417643914275144e-11, 7.195418335184689e-12, -4.53483838762145e-13,
+    -3.573709975475925e-13, -2.835096540309692e-15, 1.733267304733103e-14,
+    1.696319460544095e-15, -7.324150068106703e-16, -1.7018531684791208e-16,
+    2.0009094670695263e-17,
+)
+_TAIL_FLOAT64 = chebyshev.cheb2poly(_TAIL)
+_TAIL_FLOAT32 = chebyshev.cheb2poly(_TAIL[:14])     # enough for 24 bits
+
+# erf(x) = x · Σ (2/√π) (−x²)ⁿ / (n! (2n + 1)), its Taylor series, used for |x| < 1.
+_ERF_SERIES = [
+    2 / math.sqrt(math.pi) * (-1) ** n / (math.factorial(n) * (2 * n + 1))
+    for n in range(20)
+]
+
+_BLOCK = 1 << 14    # elements: a dozen float64 temporaries of this size fit in L2
 
 
-def _below_max(x: Array) -> Array:
-    """Return each row minus its largest entry, so that exp cannot overflow."""
-    with np.errstate(over="ignore"):             # −inf is right: its exp is 0
-        return x - x.max(axis=-1, keepdims=True)
+def _polynomial(coefficients: list[float], x: Array) -> Array:
+    """Return Σ coefficients[n] · xⁿ by Horner's rule, in place on one temporary."""
+    y = np.full_like(x, coefficients[-1])
+    for coefficient in coefficients[-2::-1]:
+        y *= x
+        y += coefficient
+    return y
 
 
-def softmax(x: Array) -> Array:                                  # (..., C) -> (..., C)
-    """Return exp(x) / Σ exp(x) along the last axis: rows of probabilities."""
-    exp_x = np.exp(_below_max(x))
-    return exp_x / exp_x.sum(axis=-1, keepdims=True)
+def _normal_tail(a: Array, g: list[float]) -> Array:
+    """Return Φ(−a), the chance that a normal variable exceeds a ≥ 0 (float64)."""
+    # At a = 38 the rounding of a² would cost the last three digits: a float32 squares
+    # exactly, and the rest of a² is small.
+    high = a.astype(np.float32).astype(np.float64)
+    rest = (a - high) * (a + high)
+    scaled = _polynomial(g, (a - 4) / (a + 4)) / (a + math.sqrt(2 / math.pi))
+    tail = np.exp(-high * high / 2) * scaled
+    return tail + tail * np.expm1(-rest / 2)
 
 
-def log_softmax(x: Array) -> Array:                              # (..., C) -> (..., C)
-    """Return the logarithm of softmax, finite even where softmax rounds to 0."""
-    below_max = _below_max(x)
-    return below_max - np.log(np.exp(below_max).sum(axis=-1, keepdims=True))
+def _gelu(x: Array, g: list[float]) -> Array:
+    # Φ(x) = 1 − Φ(−x), so x·Φ(x) is relu(x) − a·Φ(−a) with a = |x|: never a difference
+    # of nearly equal numbers, however far out in the tail.
+    a = np.minimum(np.abs(x), 40)                # beyond 40 the tail rounds to zero
+    return np.maximum(x, 0) - a * _normal_tail(a, g)
 
 
-def layer_norm(x: Array, weight: Array, bias: Array, eps: Any = 1e-12) -> Array:
-    """Return rows of mean 0 and variance 1, stretched by `weight`, shifted by `bias`.
+def _erf(x: Array, g: list[float]) -> Array:
+    a = np.minimum(np.abs(x), 27)                # beyond 6 erf rounds to 1
+    near = a * _polynomial(_ERF_SERIES, np.minimum(a, 1) ** 2)
+    far = 1 - 2 * _normal_tail(math.sqrt(2) * a, g)
+    return np.copysign(np.where(a < 1, near, far), x)
 
-    (..., D) -> (..., D). The variance divides by D (Ba et al., arXiv 1607.06450).
+
+def _in_blocks(function: Callable[[Array, list[float]], Array], x: Array) -> Array:
+    """Apply an element-wise function in float64, one cache-sized block at a time."""
+    flat = np.asarray(x).reshape(-1)
+    y = np.empty(flat.shape, np.result_type(x, np.float32))      # of integers, float64
+    g = _TAIL_FLOAT64 if y.dtype == np.float64 else _TAIL_FLOAT32
+    for start in range(0, flat.size, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        y[block] = function(flat[block].astype(np.float64), g)
+    return y.reshape(np.shape(x))
+
+
+def erf(x: Array) -> Array:                                      # (...) -> (...)
+    """Return the error function, 2/√π ∫₀ˣ exp(−t²) dt: NumPy has none.
+
+    Within 2 ULP in float64 and 1 ULP in float32.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        centred = x - x.mean(axis=-1, keepdims=True)
-        # The mean was rounded; on a row such as 1e6 ± 1 that shows. Centring the small
-        # numbers that are left takes the rounding away.
-        centred -= centred.mean(axis=-1, keepdims=True)
-        variance = (centred * centred).mean(axis=-1, keepdims=True)
-    if not np.isfinite(variance).all() and np.isfinite(x).all():
-        # Squares overflowed. LayerNorm does not see scale, so shrink those rows first.
-        limits = np.finfo(x.dtype)
-        shrunk = x.dtype.type(2.0 ** -(limits.maxexp // 2 + 20))
-        shrink = np.where(np.isfinite(variance), x.dtype.type(1), shrunk)     # (..., 1)
-        eps = np.maximum(eps * shrink**2, limits.tiny)
-        return layer_norm(x * shrink, weight, bias, eps)
-    return centred / np.sqrt(variance + eps) * weight + bias
+    return _in_blocks(_erf, x)

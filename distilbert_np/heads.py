@@ -1,26 +1,21 @@
-"""The five heads: from the encoder's vectors to scores, and from scores to a loss.
+"""The five heads: from the encoder's vectors to scores.
 
-Each head takes the last hidden state `h` (B, L, D) and the model's parameters, and
-returns (logits, trace).
+Each takes the last hidden state `h` (B, L, D) and the model's parameters, and returns
+(logits, trace).
 """
 
-import numpy as np
-
-from .functions import ACTIVATIONS, layer_norm, linear, relu
-from .losses import bce_with_logits, cross_entropy, mse
+from .functions import ACTIVATIONS, Array, layer_norm, linear, relu
 from .trees import Tree
-
-Array = np.ndarray
 
 
 def masked_lm_head(
-    h: Array, params: Tree, word_table: Array, activation: str
+    h: Array, params: Tree, word_embeddings: Array, activation: str
 ) -> tuple[Array, Tree]:
-    """Return a score for every word of the vocabulary at every place, (B, L, V).
+    """Return a score for every word of the vocabulary at every position, (B, L, V).
 
-    The decoder is the table of words (V, D) itself, unless the model has its own.
+    The decoder is the table of word embeddings (V, D), unless the model has its own.
     """
-    decoder = params["vocab_projector"].get("weight", word_table)        # (V, D)
+    decoder = params["vocab_projector"].get("weight", word_embeddings)        # (V, D)
     transformed = linear(h, **params["vocab_transform"])                 # (B, L, D)
     activated = ACTIVATIONS[activation](transformed)                     # (B, L, D)
     normalised = layer_norm(activated, **params["vocab_layer_norm"])     # (B, L, D)
@@ -61,7 +56,7 @@ def choice_head(h: Array, params: Tree, n_choices: int) -> tuple[Array, Tree]:
 
 
 def token_head(h: Array, params: Tree) -> tuple[Array, Tree]:
-    """Return a score for each class at every place, (B, L, C)."""
+    """Return a score for each class at every position, (B, L, C)."""
     logits = linear(h, **params["classifier"])                           # (B, L, C)
     return logits, {"logits": logits}
 
@@ -70,31 +65,3 @@ def question_answering_head(h: Array, params: Tree) -> tuple[Array, Tree]:
     """Return two scores for every place, (B, L, 2): an answer starts, or ends, here."""
     logits = linear(h, **params["qa_outputs"])                           # (B, L, 2)
     return logits, {"logits": logits}
-
-
-# --- losses that are more than one formula --------------------------------------------
-
-
-def sequence_loss(logits: Array, labels: Array, problem_type: str) -> np.floating:
-    """Return the loss of the scores (B, C) for the kind of problem that is posed.
-
-    Labels are (B,) numbers of classes for "single_label_classification", else (B, C)
-    numbers: of the targets for "regression", 0 to 1 for "multi_label_classification".
-    """
-    if problem_type == "regression":
-        return mse(logits, labels)
-    if problem_type == "multi_label_classification":
-        return bce_with_logits(logits, labels)
-    return cross_entropy(logits, labels)
-
-
-def question_answering_loss(logits: Array, starts: Array, ends: Array) -> np.floating:
-    """Return the mean of the losses of start and end, for (B, L, 2) and (B,), (B,).
-
-    Positions below 0 count as 0; positions of L and beyond lie outside the text and do
-    not count at all.
-    """
-    L = logits.shape[1]
-    start_loss = cross_entropy(logits[..., 0], np.clip(starts, 0, L), ignored=L)
-    end_loss = cross_entropy(logits[..., 1], np.clip(ends, 0, L), ignored=L)
-    return (start_loss + end_loss) / 2

@@ -27,15 +27,17 @@ def find_model(
 ) -> Path:
     """Return the folder that holds a model's files, downloading them where needed.
 
-    `name_or_path` is the name of an embedded model ("tiny"), a folder, or a repository
+    `name_or_path` is a folder, the name of an embedded model ("tiny"), or a repository
     of the Hugging Face Hub, from which only `files` (names or patterns) are fetched.
     Raises CheckpointError, in one sentence that names the ways out, if there is none.
     """
     name = os.fspath(name_or_path)
-    if name in EMBEDDED:
+    if name in EMBEDDED and not os.path.isfile(os.path.join(name, "config.json")):
         return EMBEDDED[name]
     if os.path.isdir(name):
         return Path(name)
+    if name.startswith((".", "/", "~")) or "\\" in name:
+        raise CheckpointError(f"model {name!r}: there is no such folder")
     from huggingface_hub import snapshot_download
 
     try:

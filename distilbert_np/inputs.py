@@ -1,29 +1,32 @@
-"""The checks at the door: what a call was given, or one line that says what is wrong.
+"""The checks of what a call is given: arrays come back, or one line says why not.
 
 NumPy would take many a wrong input in silence: −1 reads the last row of a table, a mask
-of the wrong shape broadcasts. Behind these checks the layers can stay formulas.
+of the wrong shape broadcasts. After these checks the layers can stay formulas.
 """
 
 import warnings
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .config import DistilBertConfig
 from .errors import InputError
+from .functions import Array
 from .losses import IGNORED
-
-Array = np.ndarray
 
 
 def as_array(name: str, value: Any) -> Array:
     """Return `value` as an array; nested lists may be given, ragged ones may not."""
+    if isinstance(value, Mapping):
+        raise InputError(f"{name}: found a dictionary; write model(**inputs)")
     try:
         array = np.asarray(value)
     except ValueError:
-        array = None
-    if array is None or array.dtype == object:
-        raise InputError(f"{name}: expected an array, found rows of unequal length")
+        message = f"{name}: expected an array, found rows of unequal length"
+        raise InputError(message) from None
+    if array.dtype == object:
+        raise InputError(f"{name}: expected numbers, found {array.flat[0]!r:.40}")
     return array
 
 
@@ -59,9 +62,11 @@ def check_numbers(name: str, value: Any, dtype: np.dtype) -> Array:
     array = as_array(name, value)
     if array.dtype.kind not in "fiu":
         raise InputError(f"{name}: expected numbers, found {array.dtype}")
-    if not np.isfinite(array).all():
-        raise InputError(f"{name}: found a NaN or an infinity, expected finite numbers")
-    return array.astype(dtype)
+    with np.errstate(over="ignore"):
+        numbers = array.astype(dtype)
+    if not np.isfinite(numbers).all():
+        raise InputError(f"{name}: found NaN, or a number too large for {dtype}")
+    return numbers
 
 
 def check_sequences(
@@ -74,15 +79,18 @@ def check_sequences(
             + ("neither" if input_ids is None else "both")
         )
     if inputs_embeds is None:
-        name, axes = "input_ids", "(batch, length)"
-        array = check_integers(name, input_ids, config.vocab_size)
+        name, value, axes = "input_ids", input_ids, "(batch, length)"
     else:
-        name, axes = "inputs_embeds", f"(batch, length, {config.dim})"
-        array = check_numbers(name, inputs_embeds, dtype)
-    dim = () if inputs_embeds is None else (config.dim,)
-    if array.ndim != 2 + len(dim) or array.shape[2:] != dim or 0 in array.shape:
-        raise InputError(f"{name}: has shape {array.shape}, expected {axes}, no axis 0")
-    return name, array
+        name, value, axes = "inputs_embeds", inputs_embeds, "(batch, length, dim)"
+    array = as_array(name, value)
+    if array.ndim != axes.count(",") + 1 or 0 in array.shape:
+        raise InputError(
+            f"{name}: has shape {array.shape}, expected {axes}, none of them 0"
+        )
+    if inputs_embeds is None:
+        return name, check_integers(name, array, config.vocab_size)
+    check_shape(name, array, (*array.shape[:2], config.dim))
+    return name, check_numbers(name, array, dtype)
 
 
 def check_mask(mask: Any, batch: int, length: int) -> Array:
@@ -122,7 +130,7 @@ def check_head_mask(
 def check_inputs(
     config: DistilBertConfig, dtype: np.dtype, input_ids: Any, inputs_embeds: Any,
     attention_mask: Any, position_ids: Any, head_mask: Any, token_type_ids: Any,
-) -> dict[str, Array]:  # fmt: skip
+) -> dict[str, Array]:
     """Return the encoder's inputs by name, checked and completed.
 
     Raises InputError, naming the argument, what was found and what was expected.
@@ -188,28 +196,31 @@ def check_class_labels(labels: Any, batch: int, end: int) -> Array:
     return labels.reshape(batch)
 
 
-def check_sequence_labels(
-    labels: Any, batch: int, config: DistilBertConfig, dtype: np.dtype
-) -> Array:
-    """Return labels for the config's problem_type, which they settle if it is None.
+def problem_type(labels: Any, config: DistilBertConfig) -> str:
+    """Return the configuration's problem_type; if it has none, what the labels say.
 
-    One output means regression; else integers name classes and floats are the truth of
-    each label on its own. The choice is remembered in the configuration.
+    One output means regression; else integers name classes, and floats are the truth of
+    each label on its own.
     """
-    labels = as_array("labels", labels)
-    C = config.num_labels
-    if config.problem_type is None:
-        if C == 1:
-            config.problem_type = "regression"
-        elif np.issubdtype(labels.dtype, np.integer):
-            config.problem_type = "single_label_classification"
-        else:
-            config.problem_type = "multi_label_classification"
-    if config.problem_type == "single_label_classification":
-        return check_class_labels(labels, batch, C)
+    if config.problem_type is not None:
+        return config.problem_type
+    if config.num_labels == 1:
+        return "regression"
+    if np.issubdtype(as_array("labels", labels).dtype, np.integer):
+        return "single_label_classification"
+    return "multi_label_classification"
+
+
+def check_sequence_labels(
+    labels: Any, shape: tuple[int, int], problem_type: str, dtype: np.dtype
+) -> Array:
+    """Return labels for logits of this shape (B, C): (B,) classes or (B, C) numbers."""
+    B, C = shape
+    if problem_type == "single_label_classification":
+        return check_class_labels(labels, B, C)
     numbers = check_numbers("labels", labels, dtype)
-    check_shape("labels", numbers, (batch, C), *([(batch,)] if C == 1 else []))
-    return numbers.reshape(batch, C)
+    check_shape("labels", numbers, (B, C), *([(B,)] if C == 1 else []))
+    return numbers.reshape(B, C)
 
 
 def check_answer(name: str, positions: Any, batch: int) -> Array:

@@ -6,9 +6,7 @@ PyTorch, whose functional forms of the same names these agree with.
 
 import numpy as np
 
-from .functions import log_softmax, softmax
-
-Array = np.ndarray
+from .functions import Array, log_softmax, softmax
 
 IGNORED = -100                                   # a label that is not asked for
 
@@ -52,7 +50,7 @@ def kl_divergence(
     log_p = log_softmax(teacher_logits / temperature)              # (R, C)
     log_q = log_softmax(student_logits / temperature)              # (R, C)
     per_row = (softmax(teacher_logits / temperature) * (log_p - log_q)).sum(axis=-1)
-    return per_row.mean() * temperature**2
+    return (per_row * temperature**2).mean()
 
 
 def cosine_loss(x: Array, y: Array) -> np.floating:
@@ -63,3 +61,31 @@ def cosine_loss(x: Array, y: Array) -> np.floating:
     x_squared = (x * x).sum(axis=-1) + 1e-12                       # (R,)
     y_squared = (y * y).sum(axis=-1) + 1e-12                       # (R,)
     return (1 - (x * y).sum(axis=-1) / np.sqrt(x_squared * y_squared)).mean()
+
+
+# --- the losses of two heads ----------------------------------------------------------
+
+
+def sequence_loss(logits: Array, labels: Array, problem_type: str) -> np.floating:
+    """Return the loss of the scores (B, C) for the kind of problem that is posed.
+
+    Labels are (B,) numbers of classes for "single_label_classification", else (B, C)
+    numbers: of the targets for "regression", 0 to 1 for "multi_label_classification".
+    """
+    if problem_type == "regression":
+        return mse(logits, labels)
+    if problem_type == "multi_label_classification":
+        return bce_with_logits(logits, labels)
+    return cross_entropy(logits, labels)
+
+
+def question_answering_loss(logits: Array, starts: Array, ends: Array) -> np.floating:
+    """Return the mean of the losses of start and end, for (B, L, 2) and (B,), (B,).
+
+    Positions below 0 count as 0; positions of L and beyond lie outside the text and do
+    not count at all.
+    """
+    L = logits.shape[1]
+    start_loss = cross_entropy(logits[..., 0], np.clip(starts, 0, L), ignored=L)
+    end_loss = cross_entropy(logits[..., 1], np.clip(ends, 0, L), ignored=L)
+    return np.mean([start_loss, end_loss], dtype=logits.dtype)

@@ -1,7 +1,7 @@
 """The six classes that users call, shaped as in transformers.
 
-A call checks its inputs, runs the encoder, then the head; every intermediate is in
-`out.trace` if `trace=True`. The mathematics is in the rooms before this one.
+A call checks its arguments, runs the encoder, then the head; with `trace=True` every
+intermediate is in `out.trace`. The mathematics is in the files before this one.
 """
 
 import os
@@ -11,16 +11,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from . import heads, hub, inputs, weights
+from . import heads, hub, inputs, losses, weights
 from .config import DistilBertConfig
 from .embeddings import embeddings
 from .encoder import transformer
 from .errors import ConfigError, InputError
-from .functions import lookup
-from .losses import cross_entropy
+from .functions import Array
 from .outputs import (
     BaseModelOutput,
     MaskedLMOutput,
+    ModelOutput,
     MultipleChoiceModelOutput,
     QuestionAnsweringModelOutput,
     SequenceClassifierOutput,
@@ -28,7 +28,6 @@ from .outputs import (
 )
 from .trees import Tree, flatten
 
-Array = np.ndarray
 Model = TypeVar("Model", bound="DistilBertPreTrainedModel")
 
 
@@ -44,9 +43,7 @@ class DistilBertPreTrainedModel:
     def __init__(
         self, config: DistilBertConfig, *, seed: int = 0, dtype: Any = np.float32
     ) -> None:
-        self.config = config
-        self.dtype = check_dtype(dtype)
-        self.check_config()
+        self._set_up(config, dtype)
         self.params: Tree = weights.new_params(config, self.head, seed, self.dtype)
         self.load_report: weights.LoadReport | None = None
 
@@ -55,7 +52,7 @@ class DistilBertPreTrainedModel:
         cls: type[Model], name_or_path: str | os.PathLike, *, dtype: Any = np.float32,
         revision: str | None = None, local_files_only: bool = False,
         cache_dir: str | os.PathLike | None = None, seed: int = 0, **changes: Any,
-    ) -> Model:  # fmt: skip
+    ) -> Model:
         """Load a model from an embedded name, a folder, or the Hugging Face Hub.
 
         `changes` replace fields of the configuration, e.g. `num_labels=3`. Parameters
@@ -66,11 +63,9 @@ class DistilBertPreTrainedModel:
         folder = hub.find_model(
             name_or_path, hub.CONFIG_FILES + hub.WEIGHT_FILES,
             revision=revision, local_files_only=local_files_only, cache_dir=cache_dir,
-        )  # fmt: skip
+        )
         model = cls.__new__(cls)
-        model.config = DistilBertConfig.read(folder).changed(**changes)
-        model.dtype = check_dtype(dtype)
-        model.check_config()
+        model._set_up(DistilBertConfig.read(folder).changed(**changes), dtype)
         model.params, model.load_report = weights.load_params(
             folder, model.config, cls.head, seed, model.dtype
         )
@@ -82,6 +77,17 @@ class DistilBertPreTrainedModel:
             )
         return model
 
+    def _set_up(self, config: DistilBertConfig, dtype: Any) -> None:
+        if not isinstance(config, DistilBertConfig):
+            raise ConfigError(f"config: expected a DistilBertConfig, found {config!r}")
+        config.check()
+        self.check_config(config)
+        self.config = config
+        self.dtype = check_dtype(dtype)
+
+    def check_config(self, config: DistilBertConfig) -> None:
+        """Raise ConfigError where this class needs more than any DistilBERT does."""
+
     def save_pretrained(self, folder: str | os.PathLike) -> None:
         """Write config.json and model.safetensors, which transformers opens as well."""
         self.config.architectures = [type(self).__name__]
@@ -89,16 +95,13 @@ class DistilBertPreTrainedModel:
         self.config.save_pretrained(folder)
         weights.save_params(self.params, Path(folder))
 
-    def check_config(self) -> None:
-        """Raise ConfigError where this class needs more than any DistilBERT does."""
-
     @property
     def encoder(self) -> Tree:
         """The encoder's part of the parameters."""
         return self.params.get("distilbert", self.params)
 
     @property
-    def word_table(self) -> Array:
+    def word_embeddings(self) -> Array:
         """The table of word embeddings, (V, D)."""
         return self.encoder["embeddings"]["word_embeddings"]["weight"]
 
@@ -113,29 +116,33 @@ class DistilBertPreTrainedModel:
     def encode(
         self, input_ids: Any = None, attention_mask: Any = None,
         inputs_embeds: Any = None, position_ids: Any = None, *, head_mask: Any = None,
-        token_type_ids: Any = None, output_attentions: bool = False,
-        output_hidden_states: bool = False, trace: bool = False,
-    ) -> BaseModelOutput:  # fmt: skip
+        token_type_ids: Any = None, output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None, trace: bool = False,
+    ) -> BaseModelOutput:
         """Run embeddings and blocks; return the vectors (B, L, D) and what was asked.
 
-        input_ids         (B, L) integers below vocab_size; or instead of them
-        inputs_embeds     (B, L, D) vectors, used as if looked up
-        attention_mask    (B, L) 1 where a token may be seen, 0 where it is hidden
-        position_ids      (L,), (1, L) or (B, L) rows of the position table
-        head_mask         (H,) or (N, H) factors for the heads' attention weights
-        token_type_ids    ignored, with a warning: DistilBERT has none
+        input_ids             (B, L) integers below vocab_size; or instead of them
+        inputs_embeds         (B, L, D) vectors, used as if looked up
+        attention_mask        (B, L) 1 where a token may be seen, 0 where it is hidden
+        position_ids          (L,), (1, L) or (B, L) rows of the position table
+        head_mask             (H,) or (N, H) factors for the heads' attention weights
+        token_type_ids        ignored, with a warning: DistilBERT has none
+        output_attentions     every block's attention weights (None: as config says)
+        output_hidden_states  every block's output, and the embeddings' (likewise)
+        trace                 every intermediate by its name, as in trace.py
 
         Raises InputError where an argument is not as described.
         """
+        config = self.config
+        if output_attentions is None:
+            output_attentions = config.output_attentions
+        if output_hidden_states is None:
+            output_hidden_states = config.output_hidden_states
         given = inputs.check_inputs(
-            self.config, self.dtype, input_ids, inputs_embeds, attention_mask,
-            position_ids, head_mask, token_type_ids,
-        )  # fmt: skip
-        if inputs_embeds is None:
-            words = lookup(given["input_ids"], self.word_table)          # (B, L, D)
-        else:
-            words = given["inputs_embeds"]                               # (B, L, D)
-
+            config, self.dtype, input_ids, inputs_embeds, attention_mask, position_ids,
+            head_mask, token_type_ids,
+        )
+        words = given["input_ids" if inputs_embeds is None else "inputs_embeds"]
         wanted = {
             "output_layer_norm": output_hidden_states,
             "attention": output_attentions,
@@ -146,9 +153,9 @@ class DistilBertPreTrainedModel:
             words, given["position_ids"], self.encoder["embeddings"]
         )
         h, stack_trace = transformer(
-            x, self.encoder["transformer"], given["attention_mask"],
-            self.config.n_heads, self.config.activation, given.get("head_mask"), keep,
-        )  # fmt: skip
+            x, self.encoder["transformer"], given["attention_mask"], config,
+            given.get("head_mask"), keep,
+        )
 
         layers = stack_trace["layer"].values()
         out = BaseModelOutput(last_hidden_state=h)
@@ -175,122 +182,131 @@ def check_dtype(dtype: Any) -> np.dtype:
 
 def attention_weights(layer: Tree) -> Array:
     """Return the weights (B, H, L, L) that a block used, head_mask included."""
-    return layer["attention"].get("masked_weights", layer["attention"]["weights"])
+    trace = layer["attention"]
+    return trace.get("head_masked_weights", trace["weights"])
 
 
 def whole_trace(
-    encoded: BaseModelOutput, head: Tree, loss: np.floating | None, **labels: Any
+    encoded: BaseModelOutput, head: Tree, loss: np.floating | None, labels: Tree
 ) -> dict[str, Array] | None:
     """Return the encoder's trace with the head's, the labels and the loss, if kept."""
     if encoded.trace is None:
         return None
-    given = {name: value for name, value in labels.items() if value is not None}
-    trace = flatten({"inputs": given}) | encoded.trace | flatten({"head": head})
+    trace = flatten({"inputs": labels}) | encoded.trace | flatten({"head": head})
     return trace if loss is None else trace | {"loss": np.asarray(loss)}
 
 
 # --- the six --------------------------------------------------------------------------
-# Options of every call, besides those that are named: head_mask, token_type_ids,
-# output_attentions, output_hidden_states, trace, as `encode` explains them.
+# Besides the arguments named here, each call takes the options that `encode` explains.
 
 
 class DistilBertModel(DistilBertPreTrainedModel):
-    """The encoder alone: text in, one vector for each token out."""
+    """The encoder alone: ids in, a vector for each token out."""
 
     def __call__(
         self, input_ids: Any = None, attention_mask: Any = None,
         inputs_embeds: Any = None, position_ids: Any = None, **options: Any,
-    ) -> BaseModelOutput:  # fmt: skip
+    ) -> BaseModelOutput:
         """Return the last hidden state (B, L, D) and what the options ask for."""
         return self.encode(
             input_ids, attention_mask, inputs_embeds, position_ids, **options
         )
 
 
-class DistilBertForMaskedLM(DistilBertPreTrainedModel):
-    """A score for every word of the vocabulary, at every place: what belongs here?"""
+class DistilBertWithLabels(DistilBertPreTrainedModel):
+    """What three heads share: they score what they read, and compare with `labels`."""
+
+    output_class: type[ModelOutput]
+
+    def __call__(
+        self, input_ids: Any = None, attention_mask: Any = None,
+        inputs_embeds: Any = None, labels: Any = None, position_ids: Any = None,
+        **options: Any,
+    ) -> ModelOutput:
+        """Return the head's logits, the loss if labels are given, and the options'."""
+        encoded = self.encode(
+            input_ids, attention_mask, inputs_embeds, position_ids, **options
+        )
+        logits, trace = self.score(encoded.last_hidden_state)
+        loss, given = None, {}
+        if labels is not None:
+            given["labels"], loss = self.compare(logits, labels)
+        return self.output_class(
+            loss, logits, encoded.hidden_states, encoded.attentions,
+            whole_trace(encoded, trace, loss, given),
+        )
+
+    def score(self, h: Array) -> tuple[Array, Tree]:
+        """Return the logits for the vectors (B, L, D), and the head's trace."""
+        raise NotImplementedError
+
+    def compare(self, logits: Array, labels: Any) -> tuple[Array, np.floating]:
+        """Return the labels, checked, and the loss."""
+        raise NotImplementedError
+
+
+class DistilBertForMaskedLM(DistilBertWithLabels):
+    """A score for every word of the vocabulary, at every position: what belongs here?
+
+    Logits are (B, L, V), labels (B, L) ids; −100 is ignored.
+    """
 
     head = "masked_lm"
+    output_class = MaskedLMOutput
 
-    def __call__(
-        self, input_ids: Any = None, attention_mask: Any = None,
-        inputs_embeds: Any = None, labels: Any = None, position_ids: Any = None,
-        **options: Any,
-    ) -> MaskedLMOutput:  # fmt: skip
-        """Return logits (B, L, V), and the loss for labels (B, L); −100 is ignored."""
-        encoded = self.encode(
-            input_ids, attention_mask, inputs_embeds, position_ids, **options
+    def score(self, h: Array) -> tuple[Array, Tree]:
+        """Return the logits (B, L, V) and the head's trace."""
+        return heads.masked_lm_head(
+            h, self.params, self.word_embeddings, self.config.activation
         )
-        h = encoded.last_hidden_state
-        logits, trace = heads.masked_lm_head(
-            h, self.params, self.word_table, self.config.activation
-        )
-        loss = None
-        if labels is not None:
-            labels = inputs.check_token_labels(labels, *logits.shape)
-            loss = cross_entropy(logits, labels)
-        return MaskedLMOutput(
-            loss, logits, encoded.hidden_states, encoded.attentions,
-            whole_trace(encoded, trace, loss, labels=labels),
-        )  # fmt: skip
+
+    def compare(self, logits: Array, labels: Any) -> tuple[Array, np.floating]:
+        """Return the labels, checked, and the loss."""
+        labels = inputs.check_token_labels(labels, *logits.shape)
+        return labels, losses.cross_entropy(logits, labels)
 
 
-class DistilBertForSequenceClassification(DistilBertPreTrainedModel):
-    """A score for each class of a whole text, or numbers: classify, or regress."""
+class DistilBertForSequenceClassification(DistilBertWithLabels):
+    """A score for each class of a whole text, or numbers: classify, or regress.
+
+    Logits are (B, C); labels are (B,) or (B, 1) classes, (B, C) truths from 0 to 1, or
+    (B, C) numbers, as the configuration's problem_type says. If it says nothing, the
+    first labels settle it.
+    """
 
     head = "sequence"
+    output_class = SequenceClassifierOutput
 
-    def __call__(
-        self, input_ids: Any = None, attention_mask: Any = None,
-        inputs_embeds: Any = None, labels: Any = None, position_ids: Any = None,
-        **options: Any,
-    ) -> SequenceClassifierOutput:  # fmt: skip
-        """Return logits (B, C), and the loss by the configuration's problem_type.
+    def score(self, h: Array) -> tuple[Array, Tree]:
+        """Return the logits (B, C) and the head's trace."""
+        return heads.sequence_head(h, self.params)
 
-        Labels are (B,) or (B, 1) classes, (B, C) truths from 0 to 1, or (B, C) numbers.
-        """
-        encoded = self.encode(
-            input_ids, attention_mask, inputs_embeds, position_ids, **options
-        )
-        logits, trace = heads.sequence_head(encoded.last_hidden_state, self.params)
-        loss = None
-        if labels is not None:
-            labels = inputs.check_sequence_labels(
-                labels, len(logits), self.config, self.dtype
-            )
-            loss = heads.sequence_loss(logits, labels, self.config.problem_type)
-        return SequenceClassifierOutput(
-            loss, logits, encoded.hidden_states, encoded.attentions,
-            whole_trace(encoded, trace, loss, labels=labels),
-        )  # fmt: skip
+    def compare(self, logits: Array, labels: Any) -> tuple[Array, np.floating]:
+        """Return the labels, checked, and the loss; remember the problem_type."""
+        kind = inputs.problem_type(labels, self.config)
+        labels = inputs.check_sequence_labels(labels, logits.shape, kind, self.dtype)
+        self.config.problem_type = kind
+        return labels, losses.sequence_loss(logits, labels, kind)
 
 
-class DistilBertForTokenClassification(DistilBertPreTrainedModel):
-    """A score for each class at every token: tags of names, parts of speech."""
+class DistilBertForTokenClassification(DistilBertWithLabels):
+    """A score for each class at every token: tags of names, parts of speech.
+
+    Logits are (B, L, C), labels (B, L); −100 is ignored. The attention mask does not
+    touch the loss: label padding −100.
+    """
 
     head = "token"
+    output_class = TokenClassifierOutput
 
-    def __call__(
-        self, input_ids: Any = None, attention_mask: Any = None,
-        inputs_embeds: Any = None, labels: Any = None, position_ids: Any = None,
-        **options: Any,
-    ) -> TokenClassifierOutput:  # fmt: skip
-        """Return logits (B, L, C), and the loss for labels (B, L); −100 is ignored.
+    def score(self, h: Array) -> tuple[Array, Tree]:
+        """Return the logits (B, L, C) and the head's trace."""
+        return heads.token_head(h, self.params)
 
-        The attention mask does not touch the loss: label padding −100.
-        """
-        encoded = self.encode(
-            input_ids, attention_mask, inputs_embeds, position_ids, **options
-        )
-        logits, trace = heads.token_head(encoded.last_hidden_state, self.params)
-        loss = None
-        if labels is not None:
-            labels = inputs.check_token_labels(labels, *logits.shape)
-            loss = cross_entropy(logits, labels)
-        return TokenClassifierOutput(
-            loss, logits, encoded.hidden_states, encoded.attentions,
-            whole_trace(encoded, trace, loss, labels=labels),
-        )  # fmt: skip
+    def compare(self, logits: Array, labels: Any) -> tuple[Array, np.floating]:
+        """Return the labels, checked, and the loss."""
+        labels = inputs.check_token_labels(labels, *logits.shape)
+        return labels, losses.cross_entropy(logits, labels)
 
 
 class DistilBertForQuestionAnswering(DistilBertPreTrainedModel):
@@ -298,42 +314,41 @@ class DistilBertForQuestionAnswering(DistilBertPreTrainedModel):
 
     head = "question_answering"
 
-    def check_config(self) -> None:
+    def check_config(self, config: DistilBertConfig) -> None:
         """Raise ConfigError unless there are two labels: start and end."""
-        if self.config.num_labels != 2:
+        if config.num_labels != 2:
             raise ConfigError(
                 f"num_labels: question answering needs 2 (start and end), found "
-                f"{self.config.num_labels}"
+                f"{config.num_labels}"
             )
 
     def __call__(
         self, input_ids: Any = None, attention_mask: Any = None,
         inputs_embeds: Any = None, start_positions: Any = None,
         end_positions: Any = None, position_ids: Any = None, **options: Any,
-    ) -> QuestionAnsweringModelOutput:  # fmt: skip
+    ) -> QuestionAnsweringModelOutput:
         """Return two logits (B, L), and the loss if both positions (B,) are given.
 
-        Positions below 0 count as 0; those of L or more are not asked for.
+        Positions below 0 count as 0; those of L or more are ignored.
         """
         encoded = self.encode(
             input_ids, attention_mask, inputs_embeds, position_ids, **options
         )
         h = encoded.last_hidden_state
         logits, trace = heads.question_answering_head(h, self.params)
+        asked = {"start_positions": start_positions, "end_positions": end_positions}
+        given = {
+            name: inputs.check_answer(name, positions, len(h))
+            for name, positions in asked.items()
+            if positions is not None
+        }
         loss = None
-        if start_positions is not None and end_positions is not None:
-            B = len(h)
-            start_positions = inputs.check_answer("start_positions", start_positions, B)
-            end_positions = inputs.check_answer("end_positions", end_positions, B)
-            loss = heads.question_answering_loss(logits, start_positions, end_positions)
-        whole = whole_trace(
-            encoded, trace, loss,
-            start_positions=start_positions, end_positions=end_positions,
-        )  # fmt: skip
+        if len(given) == 2:
+            loss = losses.question_answering_loss(logits, *given.values())
         return QuestionAnsweringModelOutput(
             loss, logits[..., 0], logits[..., 1], encoded.hidden_states,
-            encoded.attentions, whole,
-        )  # fmt: skip
+            encoded.attentions, whole_trace(encoded, trace, loss, given),
+        )
 
 
 class DistilBertForMultipleChoice(DistilBertPreTrainedModel):
@@ -345,21 +360,21 @@ class DistilBertForMultipleChoice(DistilBertPreTrainedModel):
         self, input_ids: Any = None, attention_mask: Any = None,
         inputs_embeds: Any = None, labels: Any = None, position_ids: Any = None,
         **options: Any,
-    ) -> MultipleChoiceModelOutput:  # fmt: skip
+    ) -> MultipleChoiceModelOutput:
         """Return logits (B, C), and the loss for labels (B,), from inputs (B, C, L)."""
         choices = inputs.check_choices(
             input_ids=input_ids, attention_mask=attention_mask,
             inputs_embeds=inputs_embeds,
-        )  # fmt: skip
+        )
         encoded = self.encode(**choices.flat, position_ids=position_ids, **options)
         logits, trace = heads.choice_head(
             encoded.last_hidden_state, self.params, choices.count
         )
-        loss = None
+        loss, given = None, {}
         if labels is not None:
-            labels = inputs.check_class_labels(labels, *logits.shape)
-            loss = cross_entropy(logits, labels)
+            given["labels"] = inputs.check_class_labels(labels, *logits.shape)
+            loss = losses.cross_entropy(logits, given["labels"])
         return MultipleChoiceModelOutput(
             loss, logits, encoded.hidden_states, encoded.attentions,
-            whole_trace(encoded, trace, loss, labels=labels),
-        )  # fmt: skip
+            whole_trace(encoded, trace, loss, given),
+        )

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray
+from .functions import Array
+
 Arrays = tuple[Array, ...]
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class ModelOutput:
     """Fields by attribute (`out.logits`), key (`out["logits"]`) or number (`out[0]`).
 
@@ -60,7 +61,7 @@ def summary(value: Any) -> str:
     return f"{value.dtype} {value.shape}" if np.ndim(value) else f"{value:.6g}"
 
 
-@dataclass(repr=False)
+@dataclass(eq=False, repr=False)
 class BaseModelOutput(ModelOutput):
     """The encoder's vectors (B, L, D), and what else was asked for.
 
@@ -74,8 +75,10 @@ class BaseModelOutput(ModelOutput):
     trace: dict[str, Array] | None = None
 
 
-@dataclass(repr=False)
-class _ScoredOutput(ModelOutput):
+@dataclass(eq=False, repr=False)
+class ScoredOutput(ModelOutput):
+    """Loss, if there were labels, and logits; what four of the heads return."""
+
     loss: np.floating | None = None
     logits: Array | None = None
     hidden_states: Arrays | None = None
@@ -83,23 +86,23 @@ class _ScoredOutput(ModelOutput):
     trace: dict[str, Array] | None = None
 
 
-class MaskedLMOutput(_ScoredOutput):
+class MaskedLMOutput(ScoredOutput):
     """Loss, and logits (B, L, V)."""
 
 
-class SequenceClassifierOutput(_ScoredOutput):
+class SequenceClassifierOutput(ScoredOutput):
     """Loss, and logits (B, C)."""
 
 
-class TokenClassifierOutput(_ScoredOutput):
+class TokenClassifierOutput(ScoredOutput):
     """Loss, and logits (B, L, C)."""
 
 
-class MultipleChoiceModelOutput(_ScoredOutput):
+class MultipleChoiceModelOutput(ScoredOutput):
     """Loss, and logits (B, C), one for each choice."""
 
 
-@dataclass(repr=False)
+@dataclass(eq=False, repr=False)
 class QuestionAnsweringModelOutput(ModelOutput):
     """Loss, and two logits (B, L) for each place: the answer starts, or ends, there."""
 

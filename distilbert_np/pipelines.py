@@ -28,13 +28,13 @@ class FillMaskPipeline:
 
         An answer is a dict: `score` (a probability), `token` (an id), `token_str`, and
         `sequence`, the text with this mask filled (and special tokens shown, if other
-        masks remain). A text with one mask gives a list of
-        answers, one with several a list of such lists; a list of texts gives a list of
-        either. Raises InputError where a text has no mask.
+        masks remain). A text with one mask gives a list of answers, one with several a
+        list of such lists; a list of texts gives a list of either. Raises InputError
+        where a text has no mask.
         """
-        if isinstance(text, str):
-            return self.fill(text, top_k)
-        return [self.fill(one, top_k) for one in text]
+        if isinstance(text, (list, tuple)):
+            return [self.fill(one, top_k) for one in text]
+        return self.fill(text, top_k)
 
     def fill(self, text: str, top_k: int) -> list[Any]:
         """Return the answers for one text."""
@@ -44,24 +44,25 @@ class FillMaskPipeline:
         ids = encoded["input_ids"][0]                                    # (L,)
         masks = np.flatnonzero(ids == self.tokenizer.mask_token_id)
         if not masks.size:
-            raise InputError(f"text: found no {self.tokenizer.mask_token} in {text!r}")
+            mask = self.tokenizer.mask_token
+            raise InputError(f"text: found no {mask} (in capitals) in {text!r:.80}")
         logits = self.model(**encoded).logits[0]                         # (L, V)
         answers = []
-        for place in masks:
-            probabilities = softmax(logits[place])                       # (V,)
+        for position in masks:
+            probabilities = softmax(logits[position])                    # (V,)
             best = np.argsort(-probabilities, kind="stable")[:top_k]
             answers.append([
-                self.answer(ids, place, token, probabilities[token], masks.size == 1)
+                self.answer(ids, position, token, probabilities[token], masks.size == 1)
                 for token in best
-            ])  # fmt: skip
+            ])
         return answers[0] if masks.size == 1 else answers
 
     def answer(
-        self, ids: np.ndarray, place: int, token: int, score: float, only_mask: bool
+        self, ids: np.ndarray, position: int, token: int, score: float, only_mask: bool
     ) -> Answer:
-        """Return one answer for the mask at one place."""
+        """Return one answer for the mask at one position."""
         filled = ids.copy()
-        filled[place] = token
+        filled[position] = token
         return {
             "score": float(score),
             "token": int(token),
@@ -74,12 +75,16 @@ PIPELINES = {"fill-mask": (FillMaskPipeline, DistilBertForMaskedLM)}
 
 
 def pipeline(
-    task: str, model: str | os.PathLike = "tiny", **options: Any
+    task: str,
+    model: str | os.PathLike | DistilBertForMaskedLM = "tiny",
+    tokenizer: str | os.PathLike | DistilBertTokenizer | None = None,
+    **options: Any,
 ) -> FillMaskPipeline:
-    """Return the pipeline of a task with its model and tokenizer loaded.
+    """Return the pipeline of a task with its model and tokenizer.
 
-    `model` is what from_pretrained takes, and `options` go to it. Raises InputError for
-    a task that is not known.
+    `model` and `tokenizer` are loaded ones, or what from_pretrained takes; a tokenizer
+    is looked for beside its model. `options` go to the model's from_pretrained. Raises
+    InputError for a task that is not known.
     """
     if task not in PIPELINES:
         known = ", ".join(PIPELINES)
@@ -87,5 +92,12 @@ def pipeline(
     kind, model_class = PIPELINES[task]
     places = ("revision", "local_files_only", "cache_dir")
     where = {name: options[name] for name in places if name in options}
-    tokenizer = DistilBertTokenizer.from_pretrained(model, **where)
-    return kind(model_class.from_pretrained(model, **options), tokenizer)
+    if tokenizer is None:
+        if isinstance(model, model_class):
+            raise InputError("tokenizer: a loaded model needs its tokenizer as well")
+        tokenizer = model
+    if not isinstance(tokenizer, DistilBertTokenizer):
+        tokenizer = DistilBertTokenizer.from_pretrained(tokenizer, **where)
+    if not isinstance(model, model_class):
+        model = model_class.from_pretrained(model, **options)
+    return kind(model, tokenizer)

@@ -31,11 +31,11 @@ TRUNCATION = {
     None: None, False: None, "do_not_truncate": None, True: "longest_first",
     "longest_first": "longest_first", "only_first": "only_first",
     "only_second": "only_second",
-}  # fmt: skip
+}
 PADDING = {
     False: None, "do_not_pad": None, True: "longest", "longest": "longest",
     "max_length": "max_length",
-}  # fmt: skip
+}
 SIDES = {"right": "right", "left": "left"}
 
 MAX_LENGTH = 512                                 # where a checkpoint sets no other
@@ -92,7 +92,7 @@ class DistilBertTokenizer:
     def __init__(
         self, backend: "Tokenizer", *, model_max_length: int = MAX_LENGTH,
         clean_up_tokenization_spaces: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         backend.no_truncation()                  # a file may carry settings of its own
         backend.no_padding()
         backend.add_special_tokens(list(SPECIAL_TOKENS.values()))
@@ -109,7 +109,7 @@ class DistilBertTokenizer:
     def from_pretrained(
         cls, name_or_path: str | os.PathLike, *, revision: str | None = None,
         local_files_only: bool = False, cache_dir: str | os.PathLike | None = None,
-    ) -> "DistilBertTokenizer":  # fmt: skip
+    ) -> "DistilBertTokenizer":
         """Load from an embedded name, a folder, or the Hugging Face Hub.
 
         Reads tokenizer.json, or else vocab.txt; what tokenizer_config.json beside it
@@ -118,7 +118,7 @@ class DistilBertTokenizer:
         folder = hub.find_model(
             name_or_path, hub.TOKENIZER_FILES,
             revision=revision, local_files_only=local_files_only, cache_dir=cache_dir,
-        )  # fmt: skip
+        )
         settings = read_settings(folder / "tokenizer_config.json")
         limit = settings.get("model_max_length", MAX_LENGTH)
         return cls(
@@ -136,7 +136,7 @@ class DistilBertTokenizer:
         max_length: int | None = None, return_tensors: str | None = None,
         is_split_into_words: bool = False, return_offsets_mapping: bool = False,
         return_special_tokens_mask: bool = False,
-    ) -> BatchEncoding:  # fmt: skip
+    ) -> BatchEncoding:
         """Encode a text, a pair, or a batch of either.
 
         `text` is a string, or a list of strings or of pairs; `text_pair` is of the same
@@ -211,7 +211,7 @@ class DistilBertTokenizer:
             encoding.pad(
                 target, direction=side,
                 pad_id=self.pad_token_id, pad_token=self.pad_token,
-            )  # fmt: skip
+            )
 
     def tokenize(self, text: str) -> list[str]:
         """Return the pieces that a text is cut into, without special tokens."""
@@ -454,7 +454,7 @@ def wordpiece(vocabulary: dict[str, int]) -> "Tokenizer":
         normalizers,
         pre_tokenizers,
         processors,
-    )  # fmt: skip
+    )
 
     backend = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     backend.normalizer = normalizers.BertNormalizer()

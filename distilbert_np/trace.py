@@ -1,8 +1,10 @@
-"""The trace: every intermediate array of a forward pass, by a stable dotted name.
+"""The trace: the intermediate arrays of a forward pass, by stable dotted names.
 
-A name that is also the name of a parameter's module (`ffn.lin1`, `sa_layer_norm`) is
-what that module returns, in the words of transformers: hooks there give the same names.
-The letters of the shapes are explained in config.py.
+A name that is also a module's in transformers (`ffn.lin1`, `sa_layer_norm`) is what
+that module returns. The others: `q`, `k` and `v` are what `q_lin`, `k_lin` and `v_lin`
+return, split into heads; `embeddings.words` and `.positions` are what was looked up;
+`logits` are what the head's last module returns. Each array has one name only: what a
+layer reads stands under the layer before it. config.py explains the letters.
 """
 
 from .config import DistilBertConfig
@@ -50,19 +52,19 @@ HEADS = {
     },
     "token": {"logits": "B L C"},
     "question_answering": {"logits": "B L 2"},
-    "multiple_choice": {                 # the encoder's B is here B·C sequences
-        "first": "BC D",
-        "pre_classifier": "BC D",
-        "relu": "BC D",
-        "logits": "B C",
+    "multiple_choice": {                 # B counts sequences: C for each text
+        "first": "B D",
+        "pre_classifier": "B D",
+        "relu": "B D",
+        "logits": "B/C C",
     },
-}  # fmt: skip
+}
 
 
 def trace_table(config: DistilBertConfig, head: str) -> dict[str, str]:
     """Return the shape, in letters, of each array in a trace, in computing order.
 
-    A head_mask adds `attention.masked_weights` to each block; labels add their own
+    A head_mask adds `attention.head_masked_weights` to each block; labels add their own
     names to the inputs, and `loss` at the end.
     """
     table = {f"inputs.{name}": shape for name, shape in INPUTS.items()}

@@ -19,9 +19,9 @@ from .config import DistilBertConfig
 from .embeddings import sinusoidal_table
 from .errors import CheckpointError
 from .files import read_json, written_whole
+from .functions import Array
 from .trees import Tree, flatten, unflatten
 
-Array = np.ndarray
 Shapes = dict[str, tuple[int, ...]]
 
 # --- the table of parameters ----------------------------------------------------------
@@ -41,7 +41,7 @@ BLOCK = {
     "ffn.lin1.weight": "F D", "ffn.lin1.bias": "F",
     "ffn.lin2.weight": "D F", "ffn.lin2.bias": "D",
     "output_layer_norm.weight": "D", "output_layer_norm.bias": "D",
-}  # fmt: skip
+}
 HEADS = {
     "base": {},
     "masked_lm": {
@@ -59,9 +59,9 @@ HEADS = {
         "pre_classifier.weight": "D D", "pre_classifier.bias": "D",
         "classifier.weight": "1 D", "classifier.bias": "1",
     },
-}  # fmt: skip
+}
 HEAD_MODULES = {name.partition(".")[0] for head in HEADS.values() for name in head}
-DECODER = "vocab_projector.weight"               # when tied, the table of words itself
+DECODER = "vocab_projector.weight"               # tied: the word embeddings themselves
 WORDS = "embeddings.word_embeddings.weight"
 POSITIONS = "embeddings.position_embeddings.weight"
 
@@ -142,7 +142,7 @@ def as_params(tensors: dict[str, Array], head: str) -> Tree:
 # The types that weights are stored in, by the format's codes. NumPy has no bfloat16.
 WEIGHT_DTYPES = {
     "F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16,
-}  # fmt: skip
+}
 
 
 class Stored(NamedTuple):
@@ -242,7 +242,7 @@ def listing(names: list[str], most: int = 5) -> str:
 # --- from stored names to parameters --------------------------------------------------
 
 
-@dataclass
+@dataclass(repr=False)
 class LoadReport:
     """What became of each tensor of a checkpoint and each parameter of the model."""
 
@@ -254,7 +254,7 @@ class LoadReport:
     computed: dict[str, str] = field(default_factory=dict)
     dtypes: dict[str, int] = field(default_factory=dict)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         stored = ", ".join(f"{count} {code}" for code, count in self.dtypes.items())
         lines = [
             f"loaded from {self.source}",
@@ -272,7 +272,7 @@ class LoadReport:
         return "\n".join(lines)
 
 
-def first_part(name: str) -> str:
+def module_of(name: str) -> str:
     """Return the module that a dotted name begins with."""
     return name.partition(".")[0]
 
@@ -295,18 +295,15 @@ def modern_name(name: str) -> str:
     return path + dot + {"gamma": "weight", "beta": "bias"}.get(leaf, leaf)
 
 
-def tie_decoder(stored: dict[str, Stored], config: DistilBertConfig) -> dict[str, str]:
-    """Settle whether the masked-LM decoder is the table of words; say so if it is.
+def is_tied(stored: dict[str, Stored], config: DistilBertConfig) -> bool:
+    """Whether the masked-LM decoder is the table of word embeddings.
 
     A file may leave a tied decoder out, or repeat the table. Where it holds another
     matrix, that matrix is meant, whatever the configuration says.
     """
-    if config.tie_word_embeddings and DECODER in stored and WORDS in stored:
-        if np.array_equal(stored[DECODER].array, stored[WORDS].array):
-            del stored[DECODER]
-        else:
-            config.tie_word_embeddings = False
-    return {DECODER: WORDS} if config.tie_word_embeddings else {}
+    if not config.tie_word_embeddings or DECODER not in stored or WORDS not in stored:
+        return config.tie_word_embeddings
+    return np.array_equal(stored[DECODER].array, stored[WORDS].array)
 
 
 def report_on(
@@ -335,13 +332,13 @@ def complaints(
     """Return what is wrong with a checkpoint for these parameters: ideally nothing."""
     found = []
     if missing := [
-        name for name in report.missing if first_part(name) not in HEAD_MODULES
+        name for name in report.missing if module_of(name) not in HEAD_MODULES
     ]:
         found.append(f"missing {listing(missing)}")
     if unexpected := [
         name for name in report.unexpected
-        if first_part(name) not in SPARE and name != SPARE_BUFFER
-    ]:  # fmt: skip
+        if module_of(name) not in SPARE and name != SPARE_BUFFER
+    ]:
         found.append(f"unexpected {listing(unexpected)}")
     if types := stored.get(bert.TOKEN_TYPES):                # of 1, 2 or more rows
         rows = max((1, *types.array.shape[:1]))
@@ -368,7 +365,12 @@ def load_params(
     mapped = map_shards(source) if source.suffix == ".json" else map_file(source)
     plain = plain_names(list(mapped), source)
     stored = {plain[name]: tensor for name, tensor in mapped.items()}
-    tied = tie_decoder(stored, config) if head == "masked_lm" else {}
+    tied = {}
+    if head == "masked_lm":
+        config.tie_word_embeddings = is_tied(stored, config)
+        if config.tie_word_embeddings:
+            stored.pop(DECODER, None)
+            tied = {DECODER: WORDS}
 
     shapes = parameter_shapes(config, head)
     report = report_on(source, shapes, stored, config)
@@ -381,7 +383,7 @@ def load_params(
         name: convert(stored[name], dtype) if name in stored
         else initialise(name, shape, config, rng).astype(dtype, copy=False)
         for name, shape in shapes.items()
-    }  # fmt: skip
+    }
     if bert.TOKEN_TYPES in stored:
         token_types = convert(stored[bert.TOKEN_TYPES], dtype)
         tensors[POSITIONS] = bert.fold_token_types(tensors[POSITIONS], token_types)

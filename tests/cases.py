@@ -20,11 +20,11 @@ from distilbert_np.weights import POSITIONS, WORDS, parameter_shapes
 SMALL = {
     "vocab_size": 40, "max_position_embeddings": 12, "n_layers": 2, "n_heads": 3,
     "dim": 12, "hidden_dim": 20,
-}  # fmt: skip
+}
 ODD = {
     "vocab_size": 53, "max_position_embeddings": 13, "n_layers": 2, "n_heads": 5,
     "dim": 15, "hidden_dim": 37,
-}  # fmt: skip
+}
 BATCH, LENGTH, CHOICES = 5, 7, 3
 
 
@@ -265,10 +265,10 @@ SMALL_CASES = [
     Case("token, head_mask", "token", labels="tags", options=("head mask",)),
     Case("question_answering", "question_answering", ODD, "answers"),
     Case("multiple_choice", "multiple_choice", ODD, "choices", batch=6),
-]  # fmt: skip
+]
 
 BASE_SIZE = {"vocab_size": 30522, "max_position_embeddings": 512, "n_layers": 6,
-             "n_heads": 12, "dim": 768, "hidden_dim": 3072}  # fmt: skip
+             "n_heads": 12, "dim": 768, "hidden_dim": 3072}
 BASE_CASES = [Case("base size, masked_lm", "masked_lm", BASE_SIZE, "words", length=24)]
 
 CASES = {case.name: case for case in SMALL_CASES + BASE_CASES}

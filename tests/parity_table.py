@@ -18,7 +18,7 @@ TITLES = {
     "sequence": "sequence classification",
     "token": "token classification", "question_answering": "question answering",
     "multiple_choice": "multiple choice",
-}  # fmt: skip
+}
 
 
 def errors(case: Case) -> list[tuple[float, float, float | None, int]]:
@@ -43,7 +43,7 @@ def errors(case: Case) -> list[tuple[float, float, float | None, int]]:
             np.abs(single_error).max() / float32_bound(truth),
             rms(single_error) / torch_rms if torch_rms and truth.size > 1 else None,
             truth.size,
-        ))  # fmt: skip
+        ))
     return found
 
 

@@ -8,6 +8,7 @@ seeds, and how far PyTorch's own float32 lies from them.
 import hashlib
 import json
 import math
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,13 @@ def digest(tensors: dict[str, np.ndarray]) -> str:
     return sha.hexdigest()
 
 
+@cache
 def manifest(group: str) -> dict[str, Any]:
     """Return what is known of a group of references."""
     return json.loads((FOLDER / f"{group}.json").read_text(encoding="utf-8"))
 
 
+@cache
 def load(group: str) -> dict[str, np.ndarray]:
     """Return the samples of a group by `case/tensor`."""
     return load_file(FOLDER / f"{group}.safetensors")

@@ -19,7 +19,7 @@ from distilbert_np.weights import POSITIONS, WORDS, parameter_shapes
 
 HEADS = list(ours.CLASSES)
 CODES = {"float64": "F64", "float32": "F32", "float16": "F16", "uint16": "BF16",
-         "int64": "I64", "int8": "I8", "uint8": "F8_E4M3", "bool": "BOOL"}  # fmt: skip
+         "int64": "I64", "int8": "I8", "uint8": "F8_E4M3", "bool": "BOOL"}
 QUERY = "transformer.layer.1.attention.q_lin.weight"     # the tensor that goes wrong
 
 
@@ -45,7 +45,7 @@ def safetensors(tensors):
     for name, array in tensors.items():
         end = len(data) + array.nbytes
         header[name] = {"dtype": CODES[array.dtype.name], "shape": array.shape,
-                        "data_offsets": [len(data), end]}  # fmt: skip
+                        "data_offsets": [len(data), end]}
         data += array.tobytes()
     text = json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + data
@@ -114,7 +114,7 @@ def test_a_round_trip_keeps_every_bit(tmp_path, head, dtype):
 
 @pytest.mark.parametrize("config", [
     {"n_layers": 0}, {"tie_word_embeddings": False}, {"sinusoidal_pos_embds": True},
-], ids=str)  # fmt: skip
+], ids=str)
 def test_a_round_trip_keeps_every_bit_of(tmp_path, config):
     model = build("masked_lm", **config)
     model.save_pretrained(tmp_path)
@@ -346,7 +346,7 @@ SHARED_CLASSIFIERS = {"sequence", "token", "multiple_choice"}
 PAIRS = [
     (stored, head) for stored in HEADS[1:] for head in HEADS
     if stored != head and not {stored, head} <= SHARED_CLASSIFIERS
-]  # fmt: skip
+]
 
 
 @pytest.mark.filterwarnings("ignore:.*newly initialised")
@@ -421,7 +421,7 @@ def test_the_load_report_prints_well(tmp_path):
 COUNTS = {
     "base": 66_362_880, "masked_lm": 66_985_530, "sequence": 66_955_010,
     "question_answering": 66_364_418,
-}  # fmt: skip
+}
 
 
 def count(head, config):
@@ -458,11 +458,11 @@ TO_BERT = {
     "vocab_layer_norm": "cls.predictions.transform.LayerNorm",
     "vocab_projector.weight": "cls.predictions.decoder.weight",
     "vocab_projector.bias": "cls.predictions.bias",
-}  # fmt: skip
+}
 BERT_CONFIG = {
     "model_type": "bert", "hidden_size": 12, "num_hidden_layers": 2,
     "num_attention_heads": 3, "intermediate_size": 20, "type_vocab_size": 2,
-}  # fmt: skip
+}
 TOKEN_TYPES = "embeddings.token_type_embeddings.weight"
 POOLER = {"pooler.dense.weight": np.ones((12, 12)), "pooler.dense.bias": np.ones(12)}
 
@@ -532,7 +532,7 @@ def test_berts_token_types_must_fit(tmp_path, shape):
 
 @pytest.mark.parametrize("field", [
     {"layer_norm_eps": 1e-5}, {"position_embedding_type": "relative_key"},
-], ids=str)  # fmt: skip
+], ids=str)
 def test_a_bert_that_computes_something_else_is_refused(tmp_path, field):
     write_bert(tmp_path, tensors_of(), config=field)
     with pytest.raises(ValueError, match=next(iter(field))):
@@ -589,7 +589,7 @@ BAD_TENSORS = {
     "beyond float32": (
         replaced(np.full((12, 12), 1e300)), f"NaN or infinity in {QUERY}"
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("tensors", "said"), BAD_TENSORS.values(), ids=BAD_TENSORS)
@@ -638,7 +638,7 @@ GARBAGE = {
     "a shape that lies": header({"a": SPAN | {"shape": [3]}}),
     "beyond the end": header({"a": SPAN | {"data_offsets": [0, 1 << 40]}}),
     "no such type": header({"a": SPAN | {"dtype": "F31"}}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("content", GARBAGE.values(), ids=GARBAGE)
@@ -699,7 +699,7 @@ def test_a_tensor_that_no_shard_holds_is_named(tmp_path):
 
 @pytest.mark.parametrize("content", [
     "", "{", "[]", "{}", '{"weight_map": []}', '{"weight_map": null}',
-])  # fmt: skip
+])
 def test_an_index_must_map_names_to_shards(tmp_path, content):
     write_shards(tmp_path, tensors_of())
     (tmp_path / "model.safetensors.index.json").write_text(content)

@@ -34,7 +34,13 @@ def test_json_is_for_machines(capsys):
 
 
 def test_two_masks_get_two_tables(capsys):
-    assert main(["fill-mask", "[MASK] is the capital of [MASK].", "--top-k=1"]) == 0
+    text = "[MASK] is the capital of [MASK]."
+    assert main(["fill-mask", text, "--top-k=1", "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)["masks"]
+    assert first[0]["sequence"].startswith(f"[CLS] {first[0]['token_str']} is the")
+    assert second[0]["sequence"].startswith("[CLS] [MASK] is the capital")
+    assert second[0]["sequence"].endswith(f"{second[0]['token_str']}. [SEP]")
+    assert main(["fill-mask", text, "--top-k=1"]) == 0
     assert capsys.readouterr().out.count("%") == 2
 
 
@@ -76,12 +82,12 @@ def test_a_model_that_cannot_be_had_says_how_to_go_on(tmp_path):
     # Port 9 of this machine: nobody listens, so the network is as good as pulled.
     surroundings = os.environ | {
         "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path),
-    }  # fmt: skip
+    }
     command = [sys.executable, "-m", "distilbert_np", "fill-mask", "[MASK]"]
     run = subprocess.run(
         [*command, "--model", "distilbert-base-uncased"],
         capture_output=True, text=True, env=surroundings,
-    )  # fmt: skip
+    )
     assert run.returncode == 2 and run.stdout == ""
     assert "Traceback" not in run.stderr
     last = run.stderr.splitlines()[-1]

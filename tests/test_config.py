@@ -14,7 +14,7 @@ BERT = {
     "num_attention_heads": 2, "intermediate_size": 20, "hidden_act": "gelu",
     "hidden_dropout_prob": 0.3, "attention_probs_dropout_prob": 0.4,
     "layer_norm_eps": 1e-12, "type_vocab_size": 2,
-}  # fmt: skip
+}
 
 
 def write(folder, content):
@@ -40,13 +40,14 @@ def test_the_defaults_are_those_of_distilbert_base_uncased():
         "hidden_dim": 3072, "dropout": 0.1, "attention_dropout": 0.1,
         "activation": "gelu", "initializer_range": 0.02, "qa_dropout": 0.1,
         "seq_classif_dropout": 0.2, "pad_token_id": 0, "tie_word_embeddings": True,
-        "problem_type": None, "id2label": {0: "LABEL_0", 1: "LABEL_1"},
+        "problem_type": None, "output_attentions": False,
+        "output_hidden_states": False, "id2label": {0: "LABEL_0", 1: "LABEL_1"},
         "label2id": {"LABEL_0": 0, "LABEL_1": 1},
-    }  # fmt: skip
+    }
 
 
 ALIASES = [("hidden_size", "dim"), ("num_attention_heads", "n_heads"),
-           ("num_hidden_layers", "n_layers")]  # fmt: skip
+           ("num_hidden_layers", "n_layers")]
 
 
 @pytest.mark.parametrize(("alias", "field"), ALIASES)
@@ -60,7 +61,7 @@ def test_an_alias_is_the_field(alias, field):
 def test_each_letter_of_the_key_has_its_number():
     assert DistilBertConfig(**SMALL, num_labels=7).dimensions() == {
         "D": 12, "F": 20, "H": 3, "K": 4, "N": 2, "V": 40, "P": 12, "C": 7
-    }  # fmt: skip
+    }
 
 
 def test_an_unknown_attribute_is_none_of_its_fields():
@@ -127,7 +128,7 @@ def test_a_file_holds_every_field(tmp_path):
         **SMALL, id2label=THREE, problem_type="regression", tie_weights_=True,
         activation="relu", sinusoidal_pos_embds=True, pad_token_id=None,
         tie_word_embeddings=False, finetuning_task="colours", nested={"a": [1, None]},
-    )  # fmt: skip
+    )
     config.save_pretrained(tmp_path / "new" / "folder")
     assert DistilBertConfig.from_pretrained(tmp_path / "new" / "folder") == config
 
@@ -149,7 +150,7 @@ def test_a_bert_is_read_in_distilberts_words():
     assert DistilBertConfig.from_dict(BERT) == DistilBertConfig(
         vocab_size=40, dim=12, n_layers=3, n_heads=2, hidden_dim=20, activation="gelu",
         dropout=0.3, attention_dropout=0.4,
-    )  # fmt: skip
+    )
 
 
 def test_a_bert_that_is_silent_has_twelve_layers():
@@ -159,7 +160,7 @@ def test_a_bert_that_is_silent_has_twelve_layers():
 @pytest.mark.parametrize("field", [
     {"layer_norm_eps": 1e-5}, {"position_embedding_type": "relative_key"},
     {"is_decoder": True},
-], ids=str)  # fmt: skip
+], ids=str)
 def test_a_bert_that_computes_something_else_is_refused(field):
     (name, value), = field.items()
     message = refusal(DistilBertConfig.from_dict, BERT | field)
@@ -190,7 +191,7 @@ BAD = [
                                         {float("inf"): "a"})),
     *({"label2id": value} for value in (["a"], {"a": 1}, {"a": 0, "b": 0}, {"a": "x"},
                                         {"a": [0]}, {"a": None})),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("field", BAD, ids=str)
@@ -214,7 +215,7 @@ def test_another_family_is_refused(tmp_path, family):
 @pytest.mark.parametrize(("wrong", "right"), [
     ("n_layer", "n_layers"), ("num_label", "num_labels"), ("hidden_dims", "hidden_dim"),
     ("num_hidden_layer", "num_hidden_layers"), ("dropuot", "dropout"),
-])  # fmt: skip
+])
 def test_a_misspelt_field_is_refused(wrong, right):
     expected = f"unknown field {wrong!r}; did you mean {right!r}?"
     assert refusal(DistilBertConfig, **{wrong: 1}) == expected
@@ -230,7 +231,7 @@ NOT_JSON_OBJECTS = {
     "empty": b"", "cut off": b'{"dim": 7', "a list": b"[1, 2]", "a number": b"12",
     "null": b"null", "not UTF-8": b"\xff\xfe{}", "binary": bytes(range(256)),
     "nested without end": b"[" * 100_000, "a number without end": b"1" * 10_000,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("content", NOT_JSON_OBJECTS.values(), ids=NOT_JSON_OBJECTS)

@@ -41,7 +41,7 @@ def test_erf(mpmath, dtype, most):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "low", "most"), [(np.float32, -13, 1), (np.float64, -37, 4)]
+    ("dtype", "low", "most"), [(np.float32, -13, 1), (np.float64, -37, 4.5)]
 )
 def test_gelu_tail_included(mpmath, dtype, low, most):
     x = grid(low, 10, dtype)
@@ -77,7 +77,8 @@ def test_erf_and_gelu_against_python(dtype):
     erf = np.array([math.erf(v) for v in x])
     gelu = np.array([v * math.erfc(-v / math.sqrt(2)) / 2 for v in x.tolist()])
     np.testing.assert_allclose(functions.erf(x), erf, rtol=2 * eps)
-    np.testing.assert_allclose(functions.gelu(x), gelu, rtol=2 * eps + 3e-15)
+    # Rounding v/√2 costs Python's erfc about v² half-ULPs, up to 25 here.
+    np.testing.assert_allclose(functions.gelu(x), gelu, rtol=2 * eps + 6e-15)
 
 
 @pytest.mark.parametrize("dtype", TYPES)
@@ -186,6 +187,18 @@ def test_linear_is_torch_s_layout():
 def test_lookup_reads_rows():
     table = np.arange(8.0).reshape(4, 2)
     assert functions.lookup(np.array([[3, 0]]), table).tolist() == [[[6, 7], [0, 1]]]
+
+
+def test_a_wide_row_of_huge_numbers():
+    x = np.tile(np.array([1, -1], np.float64) * np.finfo(float).max, 1536)
+    one, zero = np.ones(x.size), np.zeros(x.size)
+    np.testing.assert_allclose(functions.layer_norm(x, one, zero), np.sign(x))
+
+
+def test_integers_and_plain_numbers_are_taken_too():
+    expected = functions.gelu(np.array([-1.0, 0.0, 1.0]))
+    np.testing.assert_array_equal(functions.gelu(np.array([-1, 0, 1])), expected)
+    assert functions.erf(1) == pytest.approx(math.erf(1))
 
 
 @pytest.mark.parametrize("dtype", TYPES)

@@ -63,7 +63,7 @@ class SmallHub(BaseHTTPRequestHandler):
         body = self.content(name)
         return {
             "type": "file", "path": name, "size": len(body), "oid": self.digest(body),
-        }  # fmt: skip
+        }
 
     def log_message(self, *_):
         """Stay quiet."""
@@ -87,7 +87,7 @@ def fill_mask(name, home, endpoint, **surroundings):
         [*command, "The capital of France is [MASK]."],
         capture_output=True, text=True,
         env=os.environ | {"HF_HOME": str(home), "HF_ENDPOINT": endpoint} | surroundings,
-    )  # fmt: skip
+    )
 
 
 def test_a_model_is_downloaded_once_and_then_found_in_the_cache(tmp_path, hub):

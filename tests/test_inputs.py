@@ -1,20 +1,19 @@
 """Bad input to a call: one line naming the argument, what was found, what expected."""
 
+import linecache
+
 import numpy as np
 import pytest
+from cases import SMALL
 
 import distilbert_np as dn
 
-CONFIG = {
-    "vocab_size": 40, "max_position_embeddings": 12, "n_layers": 2, "n_heads": 3,
-    "dim": 12, "hidden_dim": 20,
-}  # fmt: skip
 IDS = np.arange(10).reshape(2, 5)
 NAN, INF = float("nan"), float("inf")
 
 
 def model(cls=dn.DistilBertModel, **changes):
-    return cls(dn.DistilBertConfig(**CONFIG | changes))
+    return cls(dn.DistilBertConfig(**SMALL | changes))
 
 
 def refuses(call, *words):
@@ -37,6 +36,9 @@ def refuses(call, *words):
         (np.array([[2**63 + 5]], np.uint64), ("input_ids", "9223372036854775813")),
         ([[1, 2], [3]], ("input_ids", "unequal length")),
         ([["a"]], ("input_ids", "integers")),
+        ([[2**70]], ("input_ids", "1180591620717411303424")),
+        ([[1, None]], ("input_ids", "numbers")),
+        ({"input_ids": [[1]]}, ("input_ids", "model(**inputs)")),
         ([1, 2, 3], ("input_ids", "(3,)", "(batch, length)")),
         (5, ("input_ids", "()", "(batch, length)")),
         (IDS[None], ("input_ids", "(1, 2, 5)")),
@@ -97,6 +99,7 @@ def test_exactly_one_of_ids_and_embeds():
         (np.zeros((2, 5, 11)), ("inputs_embeds", "(2, 5, 11)", "12")),
         (np.zeros((2, 5)), ("inputs_embeds", "(2, 5)")),
         (np.full((1, 2, 12), NAN), ("inputs_embeds", "NaN")),
+        (np.full((1, 2, 12), 1e300), ("inputs_embeds", "too large", "float32")),
         (np.zeros((1, 2, 12), complex), ("inputs_embeds", "complex128")),
     ],
 )
@@ -132,8 +135,41 @@ def test_token_types_are_ignored_with_one_warning():
     plain = model()(IDS)
     with pytest.warns(UserWarning, match="no token types") as caught:
         out = model()(IDS, token_type_ids=np.ones((2, 5), int))
-    assert len(caught) == 1 and caught[0].filename == __file__
+    assert len(caught) == 1
+    assert "np.ones((2, 5), int)" in linecache.getline(__file__, caught[0].lineno)
     np.testing.assert_array_equal(out[0], plain[0])
+
+
+def test_refused_labels_settle_nothing():
+    classifier = model(CLASSIFY)
+    refuses(lambda: classifier(IDS, labels=[0.0, 1.0]), "labels")
+    assert classifier.config.problem_type is None
+    assert np.isfinite(classifier(IDS, labels=[0, 1]).loss)
+
+
+@pytest.mark.parametrize("cls", [dn.DistilBertForSequenceClassification,
+                                 dn.DistilBertForMultipleChoice])
+def test_a_class_of_minus_100_is_ignored(cls):
+    ids = np.arange(30).reshape((3, 2, 5) if cls is CHOOSE else (3, 10))
+    some = model(cls)(ids, labels=[0, -100, 1]).loss
+    asked = model(cls)(ids[[0, 2]], labels=[0, 1]).loss
+    assert some == pytest.approx(asked, rel=1e-6)
+
+
+def test_one_position_alone_is_checked_too():
+    out = model(ANSWER)(IDS, start_positions=[[1], [2]], trace=True)
+    assert out.loss is None
+    assert out.trace["inputs.start_positions"].tolist() == [1, 2]
+    refuses(lambda: model(ANSWER)(IDS, end_positions=[1.5, 2]), "end_positions")
+
+
+def test_a_configuration_is_checked_again_when_a_model_is_built():
+    config = dn.DistilBertConfig(**SMALL)
+    config.dim = 13
+    with pytest.raises(dn.ConfigError, match=r"dim.*multiple of n_heads.*13"):
+        dn.DistilBertModel(config)
+    with pytest.raises(dn.ConfigError, match="DistilBertConfig, found 'tiny'"):
+        dn.DistilBertModel("tiny")
 
 
 def test_a_misspelt_argument_is_named():
@@ -142,7 +178,7 @@ def test_a_misspelt_argument_is_named():
 
 
 def test_an_unknown_dtype():
-    config = dn.DistilBertConfig(**CONFIG)
+    config = dn.DistilBertConfig(**SMALL)
     refuses(lambda: dn.DistilBertModel(config, dtype=np.float16), "dtype", "float16")
 
 
@@ -179,7 +215,7 @@ MLM, CLASSIFY, TAG, ANSWER, CHOOSE = (
             ("labels", "integers", "float64"),
         ),
     ],
-)  # fmt: skip
+)
 def test_labels(cls, changes, labels, words):
     refuses(lambda: model(cls, **changes)(IDS, labels=labels), *words)
 
@@ -188,9 +224,9 @@ def test_labels(cls, changes, labels, words):
 def test_answers(positions):
     good = [0, 1]
     refuses(lambda: model(ANSWER)(IDS, start_positions=positions, end_positions=good),
-            "start_positions")  # fmt: skip
+            "start_positions")
     refuses(lambda: model(ANSWER)(IDS, start_positions=good, end_positions=positions),
-            "end_positions")  # fmt: skip
+            "end_positions")
 
 
 def test_choices():

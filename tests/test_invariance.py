@@ -91,6 +91,6 @@ def test_hidden_states_and_attentions_are_those_of_the_trace(name):
     assert len(out.hidden_states) == 3 and len(out.attentions) == 2
     assert out.hidden_states[0] is out.trace["embeddings.LayerNorm"]
     assert out.hidden_states[2] is out.last_hidden_state
-    used = "masked_weights" if "head_mask" in name else "weights"
+    used = "head_masked_weights" if "head_mask" in name else "weights"
     for i, weights in enumerate(out.attentions):
         assert weights is out.trace[f"transformer.layer.{i}.attention.{used}"]

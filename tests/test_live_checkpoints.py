@@ -26,7 +26,7 @@ OPTIONS = {
     "activation": "relu", "dropout": 0.3, "pad_token_id": 3, "n_heads": 4,
     "sinusoidal_pos_embds": False, "tie_word_embeddings": False,
     "finetuning_task": "colours", "nested": {"kept": [1, None, "as it came"]},
-}  # fmt: skip
+}
 
 
 # --- both sides -----------------------------------------------------------------------
@@ -210,7 +210,7 @@ BERT = {
     "vocab_size": SMALL["vocab_size"], "max_position_embeddings": 12, "hidden_size": 12,
     "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 20,
     "attn_implementation": "eager",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("activation", ["gelu", "gelu_new", "relu"])
@@ -219,7 +219,7 @@ BERT = {
     ("masked_lm", "BertForMaskedLM", []),
     ("token", "BertForTokenClassification", []),
     ("question_answering", "BertForQuestionAnswering", []),
-])  # fmt: skip
+])
 def test_a_bert_agrees_with_transformers(tmp_path, head, name, left_out, activation):
     config = transformers.BertConfig(**BERT, hidden_act=activation)
     bert = randomised(getattr(transformers, name)(config).double())
@@ -268,7 +268,7 @@ def test_minilm_agrees_with_transformers(minilm, tokens):
     model, bert = minilm_on_both_sides(minilm, "float64")
     assert model.load_report.unexpected == [
         "embeddings.position_ids", "pooler.dense.bias", "pooler.dense.weight"
-    ]  # fmt: skip
+    ]
     assert_same_outputs(model, bert, tokens)
 
 

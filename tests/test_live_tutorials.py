@@ -150,7 +150,7 @@ def test_question_answering(folder, encode):
     compare(
         ours, theirs, **inputs,
         start_positions=np.array([14]), end_positions=np.array([15]),
-    )  # fmt: skip
+    )
 
 
 def test_fill_mask_pipeline(folder, tokenizers):
@@ -161,7 +161,7 @@ def test_fill_mask_pipeline(folder, tokenizers):
     for text in ("The capital of [MASK] is Paris.", "A [MASK] and a [MASK], both old."):
         for result, expected in zip(fill(text), reference(text), strict=True):
             pairs = [(result, expected)] if isinstance(result, dict) else zip(
-                result, expected, strict=True)  # fmt: skip
+                result, expected, strict=True)
             for answer, wanted in pairs:
                 score = pytest.approx(wanted.pop("score"), rel=1e-4)
                 assert answer.pop("score") == score

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from distilbert_np import heads, losses
+from distilbert_np import losses
 from distilbert_np.functions import sigmoid, softmax
 
 RNG = np.random.default_rng(0)
@@ -69,19 +69,28 @@ def test_cosine_loss():
 def test_negative_answers_are_the_first_token(start, clamped):
     logits = RNG.standard_normal((1, 3, 2))
     end = np.array([1])
-    loss = heads.question_answering_loss(logits, np.array([start]), end)
-    assert loss == heads.question_answering_loss(logits, np.array([clamped]), end)
+    loss = losses.question_answering_loss(logits, np.array([start]), end)
+    assert loss == losses.question_answering_loss(logits, np.array([clamped]), end)
 
 
 def test_answers_beyond_the_text_are_not_asked():
     logits = RNG.standard_normal((2, 3, 2))
-    loss = heads.question_answering_loss(logits, np.array([1, 3]), np.array([2, 9]))
-    alone = heads.question_answering_loss(logits[:1], np.array([1]), np.array([2]))
+    loss = losses.question_answering_loss(logits, np.array([1, 3]), np.array([2, 9]))
+    alone = losses.question_answering_loss(logits[:1], np.array([1]), np.array([2]))
     assert loss == alone
 
 
-@pytest.mark.parametrize("name", ["cross_entropy", "mse", "bce_with_logits"])
-def test_a_loss_keeps_the_dtype(name):
-    logits = LOGITS.astype(np.float32)
-    targets = LABELS if name == "cross_entropy" else logits.clip(0, 1)
-    assert getattr(losses, name)(logits, targets).dtype == np.float32
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_loss_keeps_the_dtype(dtype):
+    logits = LOGITS.astype(dtype)
+    spans = logits.reshape(2, 3, 4)[..., :2]
+    for loss in (
+        losses.cross_entropy(logits, LABELS),
+        losses.cross_entropy(logits, np.full(6, -100)),
+        losses.mse(logits, logits + 1),
+        losses.bce_with_logits(logits, logits.clip(0, 1)),
+        losses.kl_divergence(logits, logits, 2.0),
+        losses.cosine_loss(logits, logits),
+        losses.question_answering_loss(spans, np.array([0, 1]), np.array([2, 2])),
+    ):
+        assert loss.dtype == dtype and loss.ndim == 0

@@ -3,8 +3,11 @@
 Here on the embedded model; test_live_tutorials.py compares the same with transformers.
 """
 
+import linecache
+
 import numpy as np
 import pytest
+from cases import SMALL
 
 from distilbert_np import (
     DistilBertConfig,
@@ -18,8 +21,6 @@ from distilbert_np import (
 )
 from distilbert_np.functions import log_softmax
 
-SMALL = {"vocab_size": 40, "dim": 12, "n_heads": 3, "n_layers": 2, "hidden_dim": 20}
-
 
 @pytest.fixture(scope="module")
 def tokenizer():
@@ -30,7 +31,8 @@ def headed(cls):
     """Return the embedded model under a head that it must initialise."""
     with pytest.warns(UserWarning, match="newly initialised") as caught:
         model = cls.from_pretrained("tiny")
-    assert len(caught) == 1 and caught[0].filename == __file__
+    assert len(caught) == 1
+    assert "from_pretrained" in linecache.getline(__file__, caught[0].lineno)
     return model
 
 
@@ -62,7 +64,7 @@ def test_sequence_classification_from_a_base_checkpoint(tokenizer):
     assert model.load_report.missing == [
         "pre_classifier.weight", "pre_classifier.bias", "classifier.weight",
         "classifier.bias",
-    ]  # fmt: skip
+    ]
     inputs = tokenizer("Hello, my dog is cute", return_tensors="np")
     labels = np.array([1])[None]                 # (1, 1), as the tutorial has it
     outputs = model(**inputs, labels=labels)
@@ -106,7 +108,7 @@ def test_token_classification(tokenizer):
     inputs = tokenizer(
         "A company based in Paris and New York", add_special_tokens=False,
         return_tensors="np",
-    )  # fmt: skip
+    )
     logits = model(**inputs).logits
     predicted = logits.argmax(-1)
     names = [model.config.id2label[t.item()] for t in predicted[0]]
@@ -166,7 +168,7 @@ def test_outputs_print_shapes_not_numbers():
 
 def test_a_seed_settles_every_parameter():
     config = DistilBertConfig(**SMALL)
-    words = [DistilBertModel(config, seed=seed).word_table for seed in (0, 0, 1)]
+    words = [DistilBertModel(config, seed=seed).word_embeddings for seed in (0, 0, 1)]
     np.testing.assert_array_equal(words[0], words[1])
     assert (words[0] != words[2]).any()
     assert (words[0][config.pad_token_id] == 0).all()

@@ -24,17 +24,15 @@ from reference import (
 
 ALL = list(CASES.values())
 ids = [case.name for case in ALL]
-reference = cache(load)
-about = cache(manifest)
 
 
 def expected(case):
     """Yield the name, the sampled truth and the manifest's entry of each tensor."""
     group = group_of(case)
-    tensors = about(group)["cases"][case.name]["tensors"]
+    tensors = manifest(group)["cases"][case.name]["tensors"]
     for name, entry in tensors.items():
         kept = entry.get("same_as", name)
-        yield name, reference(group)[f"{case.name}/{kept}"], tensors[kept] | entry
+        yield name, load(group)[f"{case.name}/{kept}"], tensors[kept] | entry
 
 
 @cache
@@ -45,13 +43,13 @@ def computed(case_name, dtype):
 @pytest.mark.parametrize("group", GROUPS)
 def test_reference_files_are_whole(group):
     stored = (FOLDER / f"{group}.safetensors").read_bytes()
-    assert hashlib.sha256(stored).hexdigest() == about(group)["sha256"]
-    assert list(about(group)["cases"]) == [case.name for case in GROUPS[group]]
+    assert hashlib.sha256(stored).hexdigest() == manifest(group)["sha256"]
+    assert list(manifest(group)["cases"]) == [case.name for case in GROUPS[group]]
 
 
 @pytest.mark.parametrize("case", ALL, ids=ids)
 def test_weights_are_those_of_the_reference(case):
-    recorded = about(group_of(case))["cases"][case.name]["weights_sha256"]
+    recorded = manifest(group_of(case))["cases"][case.name]["weights_sha256"]
     assert digest(case.tensors()) == recorded
 
 

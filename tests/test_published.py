@@ -34,10 +34,10 @@ def call(cls, entry):
 
 def part(array, kind):
     """Return the part of an array that a kind such as `logits[:,1:4]` names."""
-    text = re.search(r"\[([:\d,]+)\]", kind)
-    slices = text[1].split(",") if text else []
-    bounds = [[int(n) if n else None for n in s.split(":")] for s in slices]
-    return array[tuple(slice(*b) for b in bounds)]
+    for text in re.findall(r"\[([:\d,]+)\]", kind):
+        axes = [[int(n) if n else None for n in s.split(":")] for s in text.split(",")]
+        array = array[tuple(slice(*a) if len(a) > 1 else a[0] for a in axes)]
+    return array
 
 
 def hidden(entry):
@@ -75,12 +75,22 @@ def label_score(entry):
     return probabilities[model.config.label2id[label]]
 
 
-def fill_scores(entry):
-    fill = dn.FillMaskPipeline(
+def fill(entry):
+    pipeline = dn.FillMaskPipeline(
         checkpoint(dn.DistilBertForMaskedLM, entry),
         checkpoint(dn.DistilBertTokenizer, entry),
     )
-    answers = fill(entry["text"])
+    return pipeline(entry["text"])
+
+
+def fill_order(entry):
+    assert [answer["token_str"] for answer in fill(entry)] == entry["expected"]
+    entry["expected"] = 0
+    return 0
+
+
+def fill_scores(entry):
+    answers = fill(entry)
     found = [[answer["token"], answer["token_str"]] for answer in answers]
     assert found == [expected[:2] for expected in entry["expected"]]
     entry["expected"] = [expected[2] for expected in entry["expected"]]
@@ -88,7 +98,7 @@ def fill_scores(entry):
 
 
 READERS = {
-    "last_hidden_state[:": hidden,
+    "last_hidden_state[": hidden,
     "hidden_state[:": hidden,
     "sequence_output": first_numbers,
     "MLM logits": word_logits,
@@ -96,6 +106,7 @@ READERS = {
     "tokencls logits": tag_logits,
     "start_logits": answer_logits,
     "fill-mask top-5 softmax": fill_scores,
+    "fill-mask top-5 order": fill_order,
     "label/score": label_score,
     "logits": class_logits,
 }

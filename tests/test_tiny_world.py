@@ -90,7 +90,7 @@ def test_sums_add_up():
         assert numbers[one] + numbers[other] == numbers[total]
 
 
-def test_the_generator_prints(capsys):
+def test_the_generator_prints():
     command = [sys.executable, "-m", tiny_world.__name__, "--count", "3"]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert run.stdout.splitlines() == list(tiny_world.sentences(0, 3))

@@ -429,7 +429,7 @@ BAD_CALLS = {
         (["dog", "my dog"],), {"return_tensors": "np"},
         "input_ids: the texts have 3 to 4 tokens; arrays need padding=True",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(
@@ -488,7 +488,7 @@ BAD_FILES = {
     "settings of no object": (CONFIG, "[]", "expected a JSON object"),
     "no length": (CONFIG, '{"model_max_length": null}', "model_max_length cannot be N"),
     "no truth": (CONFIG, '{"do_lower_case": "yes"}', "do_lower_case cannot be 'yes'"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(

@@ -3,20 +3,19 @@
 import numpy as np
 import ours
 import pytest
-from cases import CASES
+from cases import CASES, CHOICES, Case
 
+from distilbert_np.encoder import transformer
 from distilbert_np.trace import trace_table
 from distilbert_np.trees import flatten, unflatten
 
-HEADS = ["base", "masked_lm", "sequence", "token", "question_answering",
-         "multiple_choice"]  # fmt: skip
-
+HEADS = list(ours.CLASSES)
 BLOCK_NAMES = [
     "attention.q", "attention.k", "attention.v", "attention.scores",
     "attention.weights", "attention.context", "attention.out_lin", "attention_sum",
     "sa_layer_norm", "ffn.lin1", "ffn.activation", "ffn.lin2", "ffn_sum",
     "output_layer_norm",
-]  # fmt: skip
+]
 
 
 def trace_of(case, dtype="float32", **changes):
@@ -35,7 +34,7 @@ def test_the_names_of_the_trace_in_order():
         *(f"transformer.layer.1.{name}" for name in BLOCK_NAMES),
         "head.vocab_transform", "head.activation", "head.vocab_layer_norm",
         "head.logits",
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -43,16 +42,13 @@ def test_the_table_says_what_the_trace_holds(head):
     case = CASES[head]
     trace = trace_of(case)
     config = case.full_config()
-    B = case.batch
-    size = config.dimensions() | {"B": B, "L": case.length, "2": 2, "1|B": 1}
+    size = config.dimensions() | {"B": case.batch, "L": case.length, "2": 2, "1|B": 1}
     if head == "multiple_choice":
-        size |= {"C": 3, "BC": B}
+        size |= {"C": CHOICES, "B/C": case.batch // CHOICES}
     table = trace_table(config, head)
     assert list(trace) == list(table)
     for name, letters in table.items():
         shape = tuple(size[letter] for letter in letters.split())
-        if head == "multiple_choice" and name == "head.logits":
-            shape = (B // 3, 3)
         assert trace[name].shape == shape, name
 
 
@@ -64,7 +60,7 @@ def test_labels_and_loss_join_the_trace(head):
     for name in labels:
         given = case.arguments()[name]
         np.testing.assert_array_equal(out.trace[f"inputs.{name}"], given.reshape(
-            out.trace[f"inputs.{name}"].shape))  # fmt: skip
+            out.trace[f"inputs.{name}"].shape))
     assert list(out.trace)[-1] == "loss" and out.trace["loss"] == out.loss
 
 
@@ -74,12 +70,12 @@ def test_inputs_embeds_stand_in_the_place_of_ids():
     assert trace["embeddings.words"] is trace["inputs.inputs_embeds"]
 
 
-def test_a_head_mask_adds_the_masked_weights():
+def test_a_head_mask_adds_the_head_masked_weights():
     trace = trace_of(CASES["base, head_mask"])
     at = "transformer.layer.1.attention."
     factors = trace["inputs.head_mask"][1][:, None, None]
     masked = trace[at + "weights"] * factors
-    np.testing.assert_array_equal(trace[at + "masked_weights"], masked)
+    np.testing.assert_array_equal(trace[at + "head_masked_weights"], masked)
 
 
 def test_each_array_has_one_name():
@@ -91,6 +87,25 @@ def test_no_trace_unless_asked():
     case = CASES["base"]
     out = ours.build(case, "float32")(**case.arguments())
     assert out.trace is None and out.keys() == ["last_hidden_state"]
+
+
+def test_the_stack_keeps_only_what_is_named():
+    case = CASES["base"]
+    model = ours.build(case, "float32")
+    x = trace_of(case)["embeddings.LayerNorm"]
+    mask = np.ones(x.shape[:2], bool)
+    stack = model.params["transformer"]
+    _, trace = transformer(x, stack, mask, model.config, keep=["ffn_sum"])
+    assert [list(layer) for layer in trace["layer"].values()] == [["ffn_sum"]] * 2
+
+
+def test_layers_run_by_their_number():
+    # Sorted by name, as in many a file, layer 10 stands before layer 2.
+    case = Case("twelve layers", "base", {"n_layers": 12})
+    model = ours.build(case, "float32")
+    expected = model(**case.arguments())[0]
+    model.params = unflatten(dict(sorted(flatten(model.params).items())))
+    np.testing.assert_array_equal(model(**case.arguments())[0], expected)
 
 
 def test_the_trace_changes_nothing():

@@ -20,12 +20,12 @@ DOORS = {
     "torch": set(),
     "transformers": set(),
 }
-# The rooms in reading order: each may import only what stands before it.
+# In the order of imports: each may import only what stands before it.
 ORDER = [
     "errors", "trees", "files", "functions", "embeddings", "attention", "ffn",
-    "encoder", "losses", "heads", "bert", "hub", "config", "weights", "trace",
+    "losses", "heads", "bert", "hub", "config", "encoder", "weights", "trace",
     "tokenizer", "outputs", "inputs", "models", "pipelines", "__main__",
-]  # fmt: skip
+]
 
 
 def imports(path):

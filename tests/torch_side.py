@@ -115,11 +115,11 @@ def recording_attention(
     )
     scores = query @ key.transpose(2, 3) * module.scaling
     for name, array in (("q", query), ("k", key), ("v", value), ("scores", scores),
-                        ("weights", weights)):  # fmt: skip
+                        ("weights", weights)):
         module.record(name, array)
     if getattr(module, "head_mask", None) is not None:
         weights = weights * module.head_mask[:, None, None]
-        module.record("masked_weights", weights)
+        module.record("head_masked_weights", weights)
         output = (weights @ value).transpose(1, 2).contiguous()
     return output, weights
 

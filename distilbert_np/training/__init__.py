@@ -1,3 +1,4 @@
-"""The training room: everything a model needs in order to learn. It begins with
-`tiny_world`, which writes the small, true English text that the embedded model reads.
+"""What a model needs in order to learn; for now, the text of the embedded model.
+
+`tiny_world` writes it: simple, true English sentences about a small closed world.
 """

@@ -6,6 +6,7 @@ that say a fact in several ways, and a small generator that draws from both.
 
     python -m distilbert_np.training.tiny_world --seed 0 --count 10
 """
+
 import argparse
 import random
 import re
@@ -31,7 +32,7 @@ def pick(rows: list[tuple[str, ...]], *columns: int) -> list[tuple[str, ...]]:
     return [row for row in picked if "-" not in row]
 
 
-# ---------------------------------------------------------------- countries and cities
+# --- countries and cities -------------------------------------------------------------
 
 # '-' stands where one word would not be the whole truth: a country on two continents,
 # or one where people share several languages. Countries with two capitals are left out.
@@ -136,7 +137,7 @@ RIVERS = table("""
     the Liffey, Dublin; the Spree, Berlin; the Tagus, Lisbon
 """)
 
-# ---------------------------------------------------------------------------- animals
+# --- animals --------------------------------------------------------------------------
 
 YOUNG = table("""
     dog, puppy; cat, kitten; cow, calf; horse, foal; sheep, lamb; pig, piglet
@@ -169,7 +170,7 @@ FOODS = table("""
     giraffe, leaves; caterpillar, leaves; koala, leaves; dolphin, fish
 """)
 
-# ------------------------------------------------------------------------------ things
+# --- things ---------------------------------------------------------------------------
 
 COLOURS = table("""
     grass, is, green; the sky, is, blue; snow, is, white; coal, is, black
@@ -259,7 +260,7 @@ JOURNEYS = table("""
     helicopter, through, the sky; rocket, into, space; submarine, under, water
 """)
 
-# -------------------------------------------------------------- opposites, order, sums
+# --- opposites, order, sums -----------------------------------------------------------
 
 OPPOSITE_QUALITIES = table("""
     hot, cold; big, small; tall, short; fast, slow; happy, sad; young, old; wet, dry
@@ -325,7 +326,7 @@ NATURE = table("""
     sheep give us, wool; apples grow on, trees; carrots grow in the, ground
 """)
 
-# ------------------------------------------------------------------------------ people
+# --- people ---------------------------------------------------------------------------
 
 PEOPLE = table("""
     Anna, she, her, her; Emma, she, her, her; Maria, she, her, her; Lucy, she, her, her
@@ -370,7 +371,7 @@ SENSES = table("""
     think, brain; breathe, lungs; write, hands
 """)
 
-# ------------------------------------------------------------------- how words change
+# --- how words change -----------------------------------------------------------------
 
 IRREGULAR_PLURALS = {
     "sheep": "sheep", "deer": "deer", "fish": "fish", "salmon": "salmon",
@@ -424,7 +425,7 @@ class Word(str):
         return forms[form]()
 
 
-# -------------------------------------------------------------------------- templates
+# --- templates ------------------------------------------------------------------------
 
 @dataclass(frozen=True)
 class Topic:
@@ -867,7 +868,7 @@ OPENERS = (
     "you can read in this book that", "my friend told me that", "remember that",
 )
 
-# -------------------------------------------------------------------------- generator
+# --- generator ------------------------------------------------------------------------
 
 
 class Statement(NamedTuple):

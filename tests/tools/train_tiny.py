@@ -8,6 +8,7 @@ root of the repository:
 The text comes from distilbert_np.training.tiny_world. Everything is seeded, so the same
 library versions on the same kind of machine give the same model again.
 """
+
 import argparse
 import math
 import platform
@@ -98,7 +99,7 @@ Spain is in Europe, but Egypt is in [MASK]. | africa
 """.strip().splitlines()]
 
 
-# -------------------------------------------------------------------------- tokenizer
+# --- tokenizer ------------------------------------------------------------------------
 
 def learn_pieces(texts: list[str], size: int) -> list[str]:
     """Let WordPiece find the commonest pieces of words."""
@@ -154,7 +155,7 @@ def spellings(tokenizer: DistilBertTokenizer) -> dict[int, list[int]]:
     return {vocab[word]: [token.id for token in cut[word]] for word in whole}
 
 
-# ---------------------------------------------------------------------------- batches
+# --- batches --------------------------------------------------------------------------
 
 def paragraphs(texts: list[str], count: int, rng: random.Random) -> list[str]:
     """Longer texts of several sentences, so that every position is learned."""
@@ -224,7 +225,7 @@ def batches(rows: list[list[int]], rng: random.Random):
                 yield [rows[place] for place in group]
 
 
-# --------------------------------------------------------------------------- training
+# --- training -------------------------------------------------------------------------
 
 def build_model(size: int) -> DistilBertForMaskedLM:
     """A DistilBERT small enough to live inside the package."""
@@ -270,7 +271,7 @@ def train(model, tokenizer, texts: list[str], steps: int, seed: int) -> float:
     return mean_loss
 
 
-# ------------------------------------------------------------------------- evaluation
+# --- evaluation -----------------------------------------------------------------------
 
 def held_out(texts: list[str], seed: int) -> list[Statement]:
     """Statements of another seed, each once, without those in the training text."""
@@ -362,7 +363,7 @@ def try_prompts(model, tokenizer, texts: list[str]) -> list[str]:
     return rows
 
 
-# ------------------------------------------------------------------------- model card
+# --- model card -----------------------------------------------------------------------
 
 CARD = """\
 ---
