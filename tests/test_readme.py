@@ -1,11 +1,13 @@
 """README says what is true: its commands run, its output is the output."""
 
+import os
 import re
 import shlex
 from pathlib import Path
 
 import pytest
 
+from distilbert_np import DistilBertForSequenceClassification
 from distilbert_np.__main__ import main
 
 ROOT = Path(__file__).parents[1]
@@ -40,6 +42,14 @@ def test_the_tour_runs_and_prints_what_it_says(capsys):
     printed = capsys.readouterr().out.splitlines()
     promised = re.findall(r"print\(.*\) *# (.*)", tour)
     assert printed == promised
+
+
+def test_the_load_report_shown_is_the_report():
+    *_, shown = re.findall(r"```\n(>>> .*?)```", README, re.DOTALL)
+    with pytest.warns(UserWarning, match="newly initialised"):
+        model = DistilBertForSequenceClassification.from_pretrained("tiny")
+    report = repr(model.load_report).replace(f"{ROOT}{os.sep}", "")
+    assert shown.splitlines()[2:] == report.splitlines()
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\(((?!http)[^)#]+)\)", README))
