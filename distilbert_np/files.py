@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +31,8 @@ def written_whole(path: Path) -> Iterator[Path]:
     Whoever reads `path` meanwhile sees the old file whole; after an error it is still
     there, and the temporary file is gone.
     """
+    import tempfile  # here, since it takes its time
+
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     try:

@@ -7,9 +7,9 @@ has the whole key), I and O for numbers in and out, and ... for any leading axes
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
-from numpy.polynomial import chebyshev
 
 Array = np.ndarray
 
@@ -145,8 +145,6 @@ _TAIL = (
     1.696319460544095e-15, -7.324150068106703e-16, -1.7018531684791208e-16,
     2.0009094670695263e-17,
 )
-_TAIL_FLOAT64 = chebyshev.cheb2poly(_TAIL)
-_TAIL_FLOAT32 = chebyshev.cheb2poly(_TAIL[:14])     # enough for 24 bits
 
 # erf(x) = x · Σ (2/√π) (−x²)ⁿ / (n! (2n + 1)), its Taylor series, used for |x| < 1.
 _ERF_SERIES = [
@@ -157,7 +155,15 @@ _ERF_SERIES = [
 _BLOCK = 1 << 14    # elements: a dozen float64 temporaries of this size fit in L2
 
 
-def _polynomial(coefficients: list[float], x: Array) -> Array:
+@cache
+def _tail_polynomial(terms: int) -> Array:
+    """Return g(t) as the coefficients of a polynomial; float32 needs but 14 terms."""
+    from numpy.polynomial import chebyshev  # here, since it takes its time
+
+    return chebyshev.cheb2poly(_TAIL[:terms])
+
+
+def _polynomial(coefficients: Array | list[float], x: Array) -> Array:
     """Return Σ coefficients[n] · xⁿ by Horner's rule, in place on one temporary."""
     y = np.full_like(x, coefficients[-1])
     for coefficient in coefficients[-2::-1]:
@@ -166,7 +172,7 @@ def _polynomial(coefficients: list[float], x: Array) -> Array:
     return y
 
 
-def _normal_tail(a: Array, g: list[float]) -> Array:
+def _normal_tail(a: Array, g: Array) -> Array:
     """Return Φ(−a), the chance that a normal variable exceeds a ≥ 0 (float64)."""
     # At a = 38 the rounding of a² would cost the last three digits: a float32 squares
     # exactly, and the rest of a² is small.
@@ -177,25 +183,25 @@ def _normal_tail(a: Array, g: list[float]) -> Array:
     return tail + tail * np.expm1(-rest / 2)
 
 
-def _gelu(x: Array, g: list[float]) -> Array:
+def _gelu(x: Array, g: Array) -> Array:
     # Φ(x) = 1 − Φ(−x), so x·Φ(x) is relu(x) − a·Φ(−a) with a = |x|: never a difference
     # of nearly equal numbers, however far out in the tail.
     a = np.minimum(np.abs(x), 40)                # beyond 40 the tail rounds to zero
     return np.maximum(x, 0) - a * _normal_tail(a, g)
 
 
-def _erf(x: Array, g: list[float]) -> Array:
+def _erf(x: Array, g: Array) -> Array:
     a = np.minimum(np.abs(x), 27)                # beyond 6 erf rounds to 1
     near = a * _polynomial(_ERF_SERIES, np.minimum(a, 1) ** 2)
     far = 1 - 2 * _normal_tail(math.sqrt(2) * a, g)
     return np.copysign(np.where(a < 1, near, far), x)
 
 
-def _in_blocks(function: Callable[[Array, list[float]], Array], x: Array) -> Array:
+def _in_blocks(function: Callable[[Array, Array], Array], x: Array) -> Array:
     """Apply an element-wise function in float64, one cache-sized block at a time."""
     flat = np.asarray(x).reshape(-1)
     y = np.empty(flat.shape, np.result_type(x, np.float32))      # of integers, float64
-    g = _TAIL_FLOAT64 if y.dtype == np.float64 else _TAIL_FLOAT32
+    g = _tail_polynomial(14 if y.dtype == np.float32 else len(_TAIL))
     for start in range(0, flat.size, _BLOCK):
         block = slice(start, start + _BLOCK)
         y[block] = function(flat[block].astype(np.float64), g)

@@ -98,7 +98,7 @@ def initialise(
     name: str,
     shape: tuple[int, ...],
     config: DistilBertConfig,
-    rng: np.random.Generator,
+    rng: "np.random.Generator",
 ) -> Array:
     """Return first values for one parameter (float32), as transformers draws them.
 

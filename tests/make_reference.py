@@ -7,6 +7,7 @@ own modules, run in float64; float32 is run too, for the size of its error.
 import hashlib
 import json
 import platform
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -19,7 +20,7 @@ import torch
 import torch_side
 import transformers
 from cases import Case
-from reference import FOLDER, GROUPS, digest, rms, sample, stride
+from reference import FOLDER, GROUPS, digest, rms, sample
 from safetensors.numpy import save_file
 
 VERSION = 1
@@ -38,9 +39,9 @@ def describe(case: Case) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         if twin != name:
             about["same_as"] = twin              # hidden states are outputs of blocks
         else:
-            samples[name] = sample(value)
-            about["step"] = stride(value.size)
-            error = sample(single[name]) - samples[name]
+            samples[name] = sample(value, case)
+            about["kept"] = samples[name].size
+            error = sample(single[name], case) - samples[name]
             about["torch_float32_rms"] = None if np.isnan(error).any() else rms(error)
         tensors[name] = about
     entry = {
@@ -73,9 +74,14 @@ def write(group: str, cases: list[Case]) -> None:
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "cases": entries,
     }
-    text = json.dumps(manifest, indent=1, ensure_ascii=False)
-    path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+    path.with_suffix(".json").write_text(readable(manifest), encoding="utf-8")
     print(f"{path.name}: {len(samples)} tensors, {path.stat().st_size:,} bytes")
+
+
+def readable(manifest: dict[str, Any]) -> str:
+    """Return a manifest as JSON, with a line for each tensor."""
+    text = json.dumps(manifest, indent=1, ensure_ascii=False)
+    return re.sub(r"\n {5,}|\n {4}(?=[}\]])", " ", text) + "\n"
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ def errors(case: Case) -> list[tuple[float, float, float | None, int]]:
         truth = load(group)[f"{case.name}/{name}"]
         if np.isnan(truth).any():
             continue                             # the loss of nothing, on both sides
-        double_error = np.abs(sample(double[name]) - truth).max()
-        single_error = sample(single[name]) - truth
+        double_error = np.abs(sample(double[name], case) - truth).max()
+        single_error = sample(single[name], case) - truth
         torch_rms = about["torch_float32_rms"]
         found.append((
             double_error / np.abs(truth).max(),

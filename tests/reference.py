@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 
 FOLDER = Path(__file__).parent / "reference"
 GROUPS = {"small": SMALL_CASES, "base": BASE_CASES}
-SAMPLE = 2048                                    # numbers kept of a larger tensor
+SAMPLE = {"small": 256, "base": 1024}            # numbers kept of a larger tensor
 
 # The bounds that the project promises (README, "How exact it is").
 FLOAT64_BOUND = 1e-12                            # of the tensor's largest value
@@ -30,21 +30,21 @@ def float32_bound(truth: np.ndarray) -> float:
     return 1e-5 + 1.3e-6 * float(np.abs(truth).max())
 
 
-def stride(size: int) -> int:
-    """Return the step at which to sample a tensor: 1, or a prime that leaves ≤ SAMPLE.
+def stride(size: int, most: int) -> int:
+    """Return the step that leaves at most `most` numbers of a tensor: 1, or a prime.
 
     A prime falls into step with no axis, so every row and column is met.
     """
-    step = max(1, math.ceil(size / SAMPLE))
+    step = max(1, math.ceil(size / most))
     while any(step % n == 0 for n in range(2, math.isqrt(step) + 1)):
         step += 1
     return step
 
 
-def sample(array: np.ndarray) -> np.ndarray:
-    """Return the numbers of a tensor that the reference keeps."""
+def sample(array: np.ndarray, case: Case) -> np.ndarray:
+    """Return the numbers of a case's tensor that the reference keeps."""
     flat = np.asarray(array).reshape(-1)
-    return flat[:: stride(flat.size)]
+    return flat[:: stride(flat.size, SAMPLE[group_of(case)])]
 
 
 def rms(error: np.ndarray) -> float:

@@ -66,9 +66,9 @@ def test_float64(case):
     for name, truth, entry in expected(case):
         result = computed(case.name, "float64")[name]
         assert result.dtype == np.float64 and list(result.shape) == entry["shape"], name
-        error = np.abs(sample(result) - truth)
+        error = np.abs(sample(result, case) - truth)
         if np.isnan(truth).any():
-            np.testing.assert_array_equal(sample(result), truth, err_msg=name)
+            np.testing.assert_array_equal(sample(result, case), truth, err_msg=name)
         else:
             assert error.max() <= FLOAT64_BOUND * np.abs(truth).max(), name
 
@@ -79,15 +79,16 @@ def test_float32(case):
         result = computed(case.name, "float32")[name]
         assert result.dtype == np.float32 and list(result.shape) == entry["shape"], name
         if np.isnan(truth).any():
-            np.testing.assert_array_equal(sample(result), truth, err_msg=name)
+            np.testing.assert_array_equal(sample(result, case), truth, err_msg=name)
         else:
-            error = np.abs(sample(result) - truth).max()
+            error = np.abs(sample(result, case) - truth).max()
             assert error <= float32_bound(truth), name
 
 
 def kind(name):
-    """Return what a tensor is, whatever layer it comes from: `ffn.lin1`, `logits` …"""
-    return ".".join(part for part in name.split(".") if not part.isdigit())
+    """Return what a tensor is, whatever layer or head it comes from: `q`, `logits` …"""
+    *_, last = (part for part in name.split(".") if not part.isdigit())
+    return last.rpartition("_")[2] if last.endswith(("_logits", "_weights")) else last
 
 
 def test_float32_rms_against_torch():
@@ -101,14 +102,14 @@ def test_float32_rms_against_torch():
             torch_rms = entry["torch_float32_rms"]
             if not torch_rms or truth.size == 1:
                 continue
-            error = sample(computed(case.name, "float32")[name]) - truth
+            error = sample(computed(case.name, "float32")[name], case) - truth
             ratio = rms(error) / torch_rms
-            if truth.size > 1000 and np.prod(entry["shape"]) > 10_000:
+            if truth.size > 800:
                 assert ratio <= RMS_RATIO, (case.name, name)
             pools[kind(name)][0] += ratio**2 * truth.size
             pools[kind(name)][1] += truth.size
     ratios = {name: (total / size) ** 0.5 for name, (total, size) in pools.items()}
-    assert len(ratios) >= 30
+    assert len(ratios) > 20
     assert {name: r for name, r in ratios.items() if r > RMS_RATIO} == {}
 
 
@@ -117,5 +118,5 @@ def test_what_torch_copies_we_copy_exactly():
     for case in ALL:
         for name, truth, entry in expected(case):
             if entry["torch_float32_rms"] == 0 and truth.size > 1:
-                result = sample(computed(case.name, "float32")[name])
+                result = sample(computed(case.name, "float32")[name], case)
                 np.testing.assert_array_equal(result, truth, err_msg=name)
