@@ -26,7 +26,7 @@ def as_array(name: str, value: Any) -> Array:
         message = f"{name}: expected an array, found rows of unequal length"
         raise InputError(message) from None
     if array.dtype == object:
-        raise InputError(f"{name}: expected numbers, found {array.flat[0]!r:.40}")
+        raise InputError(f"{name}: expected numbers, found {value!r:.40}")
     return array
 
 
@@ -42,7 +42,7 @@ def check_integers(
 ) -> Array:
     """Return an array of integers from 0 to end − 1 (or equal to `also`), as int64."""
     array = as_array(name, value)
-    if not np.issubdtype(array.dtype, np.integer):
+    if array.dtype.kind not in "iu":
         raise InputError(f"{name}: expected integers, found {array.dtype}")
     outside = (array < 0) | (array >= end)
     if also is not None:
@@ -206,7 +206,7 @@ def problem_type(labels: Any, config: DistilBertConfig) -> str:
         return config.problem_type
     if config.num_labels == 1:
         return "regression"
-    if np.issubdtype(as_array("labels", labels).dtype, np.integer):
+    if as_array("labels", labels).dtype.kind in "iu":
         return "single_label_classification"
     return "multi_label_classification"
 
@@ -226,7 +226,7 @@ def check_sequence_labels(
 def check_answer(name: str, positions: Any, batch: int) -> Array:
     """Return where each answer starts, or ends, as (B,), also from (B, 1)."""
     positions = as_array(name, positions)
-    if not np.issubdtype(positions.dtype, np.integer):
+    if positions.dtype.kind not in "iu":
         raise InputError(f"{name}: expected integers, found {positions.dtype}")
     check_shape(name, positions, (batch,), (batch, 1))
     return positions.astype(np.int64).reshape(batch)
