@@ -89,6 +89,10 @@ class DistilBertTokenizer:
     Make one with `from_pretrained`. `padding_side` is "right" or "left".
     """
 
+    pad_token, unk_token = SPECIAL_TOKENS["pad_token"], SPECIAL_TOKENS["unk_token"]
+    cls_token, sep_token = SPECIAL_TOKENS["cls_token"], SPECIAL_TOKENS["sep_token"]
+    mask_token = SPECIAL_TOKENS["mask_token"]
+
     def __init__(
         self, backend: "Tokenizer", *, model_max_length: int = MAX_LENGTH,
         clean_up_tokenization_spaces: bool = False,
@@ -100,10 +104,13 @@ class DistilBertTokenizer:
         self.model_max_length = model_max_length
         self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
         self.padding_side = "right"
-        for name, token in SPECIAL_TOKENS.items():
-            setattr(self, name, token)
-            setattr(self, f"{name}_id", backend.token_to_id(token))
-        self.all_special_ids = [getattr(self, f"{name}_id") for name in SPECIAL_TOKENS]
+        self.pad_token_id = backend.token_to_id(self.pad_token)
+        self.unk_token_id = backend.token_to_id(self.unk_token)
+        self.cls_token_id = backend.token_to_id(self.cls_token)
+        self.sep_token_id = backend.token_to_id(self.sep_token)
+        self.mask_token_id = backend.token_to_id(self.mask_token)
+        self.all_special_tokens = list(SPECIAL_TOKENS.values())
+        self.all_special_ids = self.convert_tokens_to_ids(self.all_special_tokens)
 
     @classmethod
     def from_pretrained(

@@ -249,3 +249,9 @@ def test_a_file_must_be_there_and_be_regular(tmp_path, make):
         make(path)
     message = refusal(DistilBertConfig.from_pretrained, tmp_path)
     assert message == f"{path}: there is no regular file of this name"
+
+
+def test_a_misspelt_attribute_is_refused():
+    config = DistilBertConfig()
+    with pytest.raises(ConfigError, match="'n_layer'; did you mean 'n_layers'"):
+        config.n_layer = 3

@@ -11,7 +11,8 @@ from threading import Thread
 
 import pytest
 
-from distilbert_np.hub import EMBEDDED
+from distilbert_np import CheckpointError, DistilBertConfig
+from distilbert_np.hub import CONFIG_FILES, EMBEDDED, find_model
 
 NAME = "distilbert-base-uncased"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -109,3 +110,16 @@ def test_a_name_that_does_not_exist(tmp_path, hub):
     run = fill_mask("nobody", tmp_path, endpoint)
     assert run.returncode == 2 and "Traceback" not in run.stderr
     assert "'nobody'" in run.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("path", ["./nowhere", "/nowhere/at/all", "~/nowhere"])
+def test_a_path_that_leads_nowhere_is_not_sought_on_the_hub(path):
+    with pytest.raises(CheckpointError, match=f"'{path}': there is no such folder"):
+        find_model(path, CONFIG_FILES)
+
+
+def test_a_folder_goes_before_an_embedded_model_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_model("tiny", CONFIG_FILES) == EMBEDDED["tiny"]
+    DistilBertConfig(n_layers=1).save_pretrained("tiny")
+    assert DistilBertConfig.from_pretrained("tiny").n_layers == 1

@@ -10,6 +10,7 @@ import pytest
 from cases import SMALL
 
 from distilbert_np import (
+    ConfigError,
     DistilBertConfig,
     DistilBertForMaskedLM,
     DistilBertForMultipleChoice,
@@ -136,6 +137,20 @@ def test_question_answering(tokenizer):
 def test_one_position_is_no_loss():
     model = DistilBertForQuestionAnswering(DistilBertConfig(**SMALL))
     assert model([[1, 2, 3]], start_positions=[1]).loss is None
+
+
+def test_what_the_configuration_asks_for_every_call_gives():
+    asked = {"output_attentions": True, "output_hidden_states": True}
+    model = DistilBertForMaskedLM(DistilBertConfig(**SMALL, **asked))
+    out = model([[1, 2, 3]])
+    assert len(out.attentions) == 2 and len(out.hidden_states) == 3
+    assert model([[1, 2, 3]], output_attentions=False).attentions is None
+
+
+@pytest.mark.parametrize("name", ["seeed", "torch_dtype", "device_map"])
+def test_an_unknown_argument_of_from_pretrained_is_named(name):
+    with pytest.raises(ConfigError, match=f"unknown argument '{name}'"):
+        DistilBertModel.from_pretrained("tiny", **{name: 1})
 
 
 # --- outputs, randomness, size --------------------------------------------------------
