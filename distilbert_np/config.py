@@ -78,6 +78,8 @@ class DistilBertConfig:
         fields = {ALIASES.get(name, name): value for name, value in fields.items()}
         fields.pop("model_type", None)
         labels = {name: fields.pop(name, None) for name in LABEL_FIELDS}
+        if taken := [name for name in fields if hasattr(type(self), name)]:
+            raise ConfigError(f"{taken[0]}: not a name that a field can have")
         self.__dict__.update(DEFAULTS | fields)
         self.__dict__["id2label"] = labels_from(**labels)
         self.check()

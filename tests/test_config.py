@@ -255,3 +255,9 @@ def test_a_misspelt_attribute_is_refused():
     config = DistilBertConfig()
     with pytest.raises(ConfigError, match="'n_layer'; did you mean 'n_layers'"):
         config.n_layer = 3
+
+
+@pytest.mark.parametrize("name", ["check", "to_dict", "__class__"])
+def test_a_field_cannot_take_the_name_of_a_method(name):
+    with pytest.raises(ConfigError, match=name):
+        DistilBertConfig.from_dict({name: 1})
