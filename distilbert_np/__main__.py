@@ -8,6 +8,7 @@ import json
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from .errors import DistilBertError
@@ -73,7 +74,7 @@ def fill_mask(arguments: argparse.Namespace) -> None:
 def who_answered(name: str, fill: FillMaskPipeline) -> str:
     """Return a line about the model, and for an embedded one, about its limits."""
     line = f"model: {name}, {fill.model.num_parameters():,} parameters"
-    if name in EMBEDDED:
+    if Path(fill.model.load_report.source).parent in EMBEDDED.values():
         line += (
             "; it knows only a tiny world of simple facts.\n"
             f"The real one: --model {REAL_MODEL} (downloads 268 MB once)"

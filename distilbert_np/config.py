@@ -132,6 +132,7 @@ class DistilBertConfig:
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "DistilBertConfig":
         """Make a configuration from the content of a config.json, BERT's included."""
+        check_is_dict("config", fields)
         family = fields.get("model_type", cls.model_type)
         if family == "bert":
             fields = fold_bert_config(fields)

@@ -43,7 +43,7 @@ def softmax(x: Array) -> Array:                                  # (..., C) -> (
 
 
 def log_softmax(x: Array) -> Array:                              # (..., C) -> (..., C)
-    """Return the logarithm of softmax, finite even where softmax rounds to 0."""
+    """Return the logarithm of softmax, which goes on where softmax rounds to 0."""
     below_max = _below_max(x)
     return below_max - np.log(np.exp(below_max).sum(axis=-1, keepdims=True))
 

@@ -31,7 +31,12 @@ def find_model(
     of the Hugging Face Hub, from which only `files` (names or patterns) are fetched.
     Raises CheckpointError, in one sentence that names the ways out, if there is none.
     """
-    name = os.fspath(name_or_path)
+    try:
+        name = os.fspath(name_or_path)
+    except TypeError:
+        raise CheckpointError(
+            f"model: expected a name or a folder, found {name_or_path!r:.60}"
+        ) from None
     if name in EMBEDDED and not os.path.isfile(os.path.join(name, "config.json")):
         return EMBEDDED[name]
     if os.path.isdir(name):

@@ -106,12 +106,12 @@ def check_mask(mask: Any, batch: int, length: int) -> Array:
 
 def check_positions(position_ids: Any, batch: int, length: int, end: int) -> Array:
     """Return the position ids (1 or B, L): 0, 1, 2, … unless others are given."""
+    if length > end:
+        raise InputError(
+            f"the sequences are {length} tokens long; this model knows {end} positions "
+            "(max_position_embeddings)"
+        )
     if position_ids is None:
-        if length > end:
-            raise InputError(
-                f"the sequences are {length} tokens long; this model knows "
-                f"{end} positions (max_position_embeddings)"
-            )
         return np.arange(length)[None]                            # (1, L)
     positions = check_integers("position_ids", position_ids, end)
     check_shape("position_ids", positions, (length,), (1, length), (batch, length))
@@ -220,13 +220,21 @@ def check_sequence_labels(
         return check_class_labels(labels, B, C)
     numbers = check_numbers("labels", labels, dtype)
     check_shape("labels", numbers, (B, C), *([(B,)] if C == 1 else []))
+    in_range = (numbers >= 0) & (numbers <= 1)
+    if problem_type == "multi_label_classification" and not in_range.all():
+        wrong = numbers[~in_range][0]
+        raise InputError(f"labels: found {wrong}, expected truths from 0 to 1")
     return numbers.reshape(B, C)
 
 
 def check_answer(name: str, positions: Any, batch: int) -> Array:
-    """Return where each answer starts, or ends, as (B,), also from (B, 1)."""
+    """Return where each answer starts, or ends, as (B,), also from (B, 1).
+
+    Any integer will do: the loss knows what those outside the text mean.
+    """
     positions = as_array(name, positions)
     if positions.dtype.kind not in "iu":
         raise InputError(f"{name}: expected integers, found {positions.dtype}")
     check_shape(name, positions, (batch,), (batch, 1))
-    return positions.astype(np.int64).reshape(batch)
+    largest = np.iinfo(np.int64).max             # uint64 beyond it would turn negative
+    return np.minimum(positions, largest).astype(np.int64).reshape(batch)

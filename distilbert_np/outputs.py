@@ -31,6 +31,10 @@ class ModelOutput:
         """Return the fields that are there."""
         return [value for _, value in self.items()]
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a field, or `default` if it is not there."""
+        return dict(self.items()).get(name, default)
+
     def to_tuple(self) -> tuple[Any, ...]:
         """Return the fields that are there, as the older interface did."""
         return tuple(self.values())

@@ -92,6 +92,10 @@ def pipeline(
     kind, model_class = PIPELINES[task]
     places = ("revision", "local_files_only", "cache_dir")
     where = {name: options[name] for name in places if name in options}
+    if not isinstance(model, (str, os.PathLike, model_class)):
+        raise InputError(
+            f"model: expected a {model_class.__name__} or its name, found {model!r:.60}"
+        )
     if tokenizer is None:
         if isinstance(model, model_class):
             raise InputError("tokenizer: a loaded model needs its tokenizer as well")

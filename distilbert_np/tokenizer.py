@@ -222,6 +222,7 @@ class DistilBertTokenizer:
 
     def tokenize(self, text: str) -> list[str]:
         """Return the pieces that a text is cut into, without special tokens."""
+        check_text("text", text, is_string)
         return self(text, add_special_tokens=False).tokens()
 
     def encode(self, text: Any, text_pair: Any = None, **options: Any) -> Any:
@@ -322,7 +323,7 @@ def choose(name: str, value: Any, known: dict[Any, str | None]) -> str | None:
 
 def check_length(length: Any) -> None:
     """Raise InputError unless this is a number of tokens."""
-    if not isinstance(length, (int, np.integer)) or length < 0:
+    if not isinstance(length, (int, np.integer)) or not 0 <= length < 1 << 32:
         raise InputError(f"max_length: expected a whole number, found {length!r}")
 
 

@@ -7,6 +7,13 @@ import sys
 
 import pytest
 
+from distilbert_np import (
+    DistilBertError,
+    DistilBertForMaskedLM,
+    DistilBertModel,
+    DistilBertTokenizer,
+    pipeline,
+)
 from distilbert_np.__main__ import main
 
 FRANCE = "The capital of France is [MASK]."
@@ -99,3 +106,36 @@ def test_help_shows_an_example(capsys):
         main(["fill-mask", "--help"])
     assert caught.value.code == 0
     assert f'fill-mask "{FRANCE}"' in capsys.readouterr().out
+
+
+def test_a_folder_of_the_embedded_model_s_name_is_not_taken_for_it(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    model = DistilBertForMaskedLM.from_pretrained("tiny")
+    DistilBertTokenizer.from_pretrained("tiny").save_pretrained("tiny")
+    model.save_pretrained("tiny")
+    assert main(["fill-mask", FRANCE]) == 0
+    assert "tiny world" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("answer-everything",), "task"),
+        (("fill-mask", DistilBertModel), "model"),
+        (("fill-mask", None), "model"),
+    ],
+)
+def test_a_pipeline_of_something_else(arguments, word):
+    with pytest.raises(DistilBertError, match=f"^{word}: expected"):
+        pipeline(*arguments)
+
+
+def test_a_pipeline_of_what_is_already_loaded():
+    model = DistilBertForMaskedLM.from_pretrained("tiny")
+    tokenizer = DistilBertTokenizer.from_pretrained("tiny")
+    fill = pipeline("fill-mask", model, tokenizer)
+    assert fill.model is model and fill(FRANCE)[0]["token_str"] == "paris"
+    with pytest.raises(DistilBertError, match=r"^tokenizer: a loaded model"):
+        pipeline("fill-mask", model)

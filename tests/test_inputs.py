@@ -112,6 +112,7 @@ def test_embeds(embeds, words):
     [
         ([[0, 1, 2, 3, 12]], ("position_ids", "12", "(0, 4)", "0 to 11")),
         ([0, 1, 2], ("position_ids", "(3,)", "(2, 5)")),
+        (np.zeros(13, int), ("position_ids", "(13,)")),
         ([[0.0] * 5], ("position_ids", "integers")),
     ],
 )
@@ -204,6 +205,7 @@ MLM, CLASSIFY, TAG, ANSWER, CHOOSE = (
         (CLASSIFY, {}, [[0, 1]], ("labels", "(1, 2)", "(2,)")),
         (CLASSIFY, {}, [0, 1, 0], ("labels", "(3,)")),
         (CLASSIFY, {}, [0.5, 1.0], ("labels", "(2,)", "(2, 2)")),
+        (CLASSIFY, {}, [[0.5, 1.0], [0.0, -1.0]], ("labels", "-1.0", "0 to 1")),
         (CLASSIFY, {"num_labels": 1}, [[1.0, 2.0]], ("labels", "(1, 2)", "(2, 1)")),
         (CLASSIFY, {"num_labels": 1}, [NAN, 1], ("labels", "NaN")),
         (
@@ -227,6 +229,13 @@ def test_answers(positions):
             "start_positions")
     refuses(lambda: model(ANSWER)(IDS, start_positions=good, end_positions=positions),
             "end_positions")
+
+
+def test_a_position_beyond_any_text_is_ignored():
+    far = np.array([2**63 + 1, 1], np.uint64)
+    one = model(ANSWER)(IDS, start_positions=far, end_positions=[9, 2]).loss
+    alone = model(ANSWER)(IDS[1:], start_positions=[1], end_positions=[2]).loss
+    assert one == pytest.approx(alone, rel=1e-6)
 
 
 def test_choices():

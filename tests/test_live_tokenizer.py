@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from shared_data import SHARED, needs_shared
+from shared_data import SHARED, minilm_folder, needs_shared
 
 from distilbert_np import DistilBertTokenizer
 from distilbert_np.hub import EMBEDDED
@@ -105,12 +105,12 @@ def cased(tmp_path_factory):
 
 CHECKPOINTS = {
     "tiny": lambda _: EMBEDDED["tiny"],
-    "uncased": lambda _: SHARED / "distilbert-base-uncased",
+    "uncased": lambda _: minilm_folder(),
     "random": lambda _: SHARED / "tiny-random-distilbert",
     "cased": cased,
 }
 MARKED = [
-    pytest.param(name, marks=() if name == "tiny" else needs_shared)
+    pytest.param(name, marks=() if name in ("tiny", "uncased") else needs_shared)
     for name in CHECKPOINTS
 ]
 

