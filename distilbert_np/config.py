@@ -81,7 +81,7 @@ class DistilBertConfig:
         if taken := [name for name in fields if hasattr(type(self), name)]:
             raise ConfigError(f"{taken[0]}: not a name that a field can have")
         self.__dict__.update(DEFAULTS | fields)
-        self.__dict__["id2label"] = labels_from(**labels)
+        self.id2label = labels_from(**labels)
         self.check()
 
     def check(self) -> None:
@@ -160,8 +160,7 @@ class DistilBertConfig:
             name_or_path, hub.CONFIG_FILES,
             revision=revision, local_files_only=local_files_only, cache_dir=cache_dir,
         )
-        config = cls.read(folder)
-        return config.changed(**changes) if changes else config
+        return cls.read(folder).changed(**changes)
 
     @classmethod
     def read(cls, folder: Path) -> "DistilBertConfig":
@@ -201,10 +200,10 @@ class DistilBertConfig:
 
 def refuse_misspelt(fields: dict[str, Any]) -> None:
     """Raise ConfigError for a keyword that is nearly, but not quite, a field's name."""
-    from difflib import get_close_matches
+    for name in fields.keys() - set(KNOWN):
+        from difflib import get_close_matches  # here, since it takes its time
 
-    for name in fields:
-        if name not in KNOWN and (near := get_close_matches(name, KNOWN, 1, 0.85)):
+        if near := get_close_matches(name, KNOWN, 1, 0.85):
             raise ConfigError(f"unknown field {name!r}; did you mean {near[0]!r}?")
 
 

@@ -37,13 +37,19 @@ def check_shape(name: str, array: Array, *shapes: tuple[int, ...]) -> None:
         raise InputError(f"{name}: has shape {array.shape}, expected {expected}")
 
 
+def as_integers(name: str, value: Any) -> Array:
+    """Return `value` as an array of integers; raise InputError if it holds others."""
+    array = as_array(name, value)
+    if array.dtype.kind not in "iu":
+        raise InputError(f"{name}: expected integers, found {array.dtype}")
+    return array
+
+
 def check_integers(
     name: str, value: Any, end: int, also: int | None = None
 ) -> Array:
     """Return an array of integers from 0 to end − 1 (or equal to `also`), as int64."""
-    array = as_array(name, value)
-    if array.dtype.kind not in "iu":
-        raise InputError(f"{name}: expected integers, found {array.dtype}")
+    array = as_integers(name, value)
     outside = (array < 0) | (array >= end)
     if also is not None:
         outside &= array != also
@@ -232,9 +238,7 @@ def check_answer(name: str, positions: Any, batch: int) -> Array:
 
     Any integer will do: the loss knows what those outside the text mean.
     """
-    positions = as_array(name, positions)
-    if positions.dtype.kind not in "iu":
-        raise InputError(f"{name}: expected integers, found {positions.dtype}")
+    positions = as_integers(name, positions)
     check_shape(name, positions, (batch,), (batch, 1))
     largest = np.iinfo(np.int64).max             # uint64 beyond it would turn negative
     return np.minimum(positions, largest).astype(np.int64).reshape(batch)

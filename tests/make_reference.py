@@ -1,7 +1,9 @@
 """Write tests/reference/ anew with PyTorch: python tests/make_reference.py
 
-Needs torch and transformers (the parity extra). Every number comes from transformers'
-own modules, run in float64; float32 is run too, for the size of its error.
+Needs torch and transformers (the parity extra). The numbers come from transformers' own
+modules, run in float64; float32 is run too, for the size of its error. Three things
+those do not show are computed with torch in torch_side.py: the scores before the mask,
+the factors of a head mask, and inputs_embeds, which are named as they were given.
 """
 
 import hashlib
@@ -32,10 +34,10 @@ def describe(case: Case) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     single = torch_side.run(case, torch.float32)
     samples: dict[str, np.ndarray] = {}
     tensors: dict[str, Any] = {}
-    kept: dict[bytes, str] = {}
+    first_name: dict[bytes, str] = {}
     for name, value in truth.items():
         about: dict[str, Any] = {"shape": list(value.shape)}
-        twin = kept.setdefault(value.tobytes(), name)
+        twin = first_name.setdefault(value.tobytes(), name)
         if twin != name:
             about["same_as"] = twin              # hidden states are outputs of blocks
         else:
