@@ -4,7 +4,15 @@ import math
 
 import numpy as np
 
-from .functions import Array, linear, softmax
+from .functions import (
+    Array,
+    dropout,
+    dropout_backward,
+    linear,
+    linear_backward,
+    softmax,
+    softmax_backward,
+)
 from .trees import Tree
 
 
@@ -33,12 +41,19 @@ def mask_bias(mask: Array, dtype: np.dtype) -> Array:         # (B, L) -> (B, 1,
 
 
 def attention(
-    x: Array, params: Tree, mask: Array, n_heads: int, head_mask: Array | None = None
+    x: Array,
+    params: Tree,
+    mask: Array,
+    n_heads: int,
+    head_mask: Array | None = None,
+    p: float = 0.0,
+    rng: "np.random.Generator | None" = None,
 ) -> tuple[Array, Tree]:
     """Return softmax(q kᵀ / √K) v, every head's merged and mixed by `out_lin`.
 
     `x` is (B, L, D), `mask` (B, L) true where a key may be seen, `head_mask` (H,)
-    factors for the heads' weights. (Vaswani et al., arXiv 1706.03762, section 3.2.)
+    factors for the heads' weights. With an `rng`, weights are dropped with chance `p`.
+    (Vaswani et al., arXiv 1706.03762, section 3.2.)
     """
     q = split_heads(linear(x, **params["q_lin"]), n_heads)    # (B, H, L, K)
     k = split_heads(linear(x, **params["k_lin"]), n_heads)    # (B, H, L, K)
@@ -48,6 +63,8 @@ def attention(
     weights = softmax(scores + mask_bias(mask, x.dtype))      # (B, H, L, L)
     trace = {"q": q, "k": k, "v": v, "scores": scores, "weights": weights}
 
+    weights, dropped = dropout(weights, p, rng)               # (B, H, L, L)
+    trace |= dropped
     if head_mask is not None:
         weights = weights * head_mask[:, None, None]          # (B, H, L, L)
         trace["head_masked_weights"] = weights
@@ -55,3 +72,58 @@ def attention(
     context = merge_heads(weights @ v)                        # (B, L, D)
     y = linear(context, **params["out_lin"])                  # (B, L, D)
     return y, trace | {"context": context, "out_lin": y}
+
+
+def used_weights(trace: Tree) -> Array:                       # -> (B, H, L, L)
+    """Return the weights that met the values: after dropout and head mask, if any."""
+    weights = trace.get("dropout", trace["weights"])
+    return trace.get("head_masked_weights", weights)
+
+
+def attention_backward(
+    dy: Array,
+    x: Array,
+    params: Tree,
+    trace: Tree,
+    head_mask: Array | None = None,
+    dweights_too: Array | None = None,
+) -> tuple[Array, Tree]:
+    """Return dx (B, L, D) and the gradients of the four linears.
+
+    `dweights_too` (B, H, L, L) is a gradient that reaches the weights on another way:
+    the attentions are outputs of the model as well.
+    """
+    q, k, v, weights = trace["q"], trace["k"], trace["v"], used_weights(trace)
+    n_heads, K = q.shape[1], q.shape[-1]
+
+    # y = linear(context, **params["out_lin"])
+    out_weight = params["out_lin"]["weight"]
+    dcontext, out_grads = linear_backward(dy, trace["context"], out_weight)
+
+    # context = merge_heads(weights @ v)
+    dcontext = split_heads(dcontext, n_heads)                 # (B, H, L, K)
+    dweights = dcontext @ v.swapaxes(-1, -2)                  # (B, H, L, L)
+    dv = weights.swapaxes(-1, -2) @ dcontext                  # (B, H, L, K)
+    if dweights_too is not None:
+        dweights = dweights + dweights_too
+
+    # weights = dropout(softmax(scores + mask_bias)) * head_mask
+    if head_mask is not None:
+        dweights = dweights * head_mask[:, None, None]
+    dweights = dropout_backward(dweights, trace)
+    dscores = softmax_backward(dweights, trace["weights"])    # (B, H, L, L)
+
+    # scores = q @ kᵀ / √K
+    dq = dscores @ k / math.sqrt(K)                           # (B, H, L, K)
+    dk = dscores.swapaxes(-1, -2) @ q / math.sqrt(K)          # (B, H, L, K)
+
+    # q, k and v were three linears of the one x: their gradients meet there
+    q_weight, k_weight, v_weight = (
+        params[name]["weight"] for name in ("q_lin", "k_lin", "v_lin")
+    )
+    dx_by_q, q_grads = linear_backward(merge_heads(dq), x, q_weight)
+    dx_by_k, k_grads = linear_backward(merge_heads(dk), x, k_weight)
+    dx_by_v, v_grads = linear_backward(merge_heads(dv), x, v_weight)
+    return dx_by_q + dx_by_k + dx_by_v, {
+        "q_lin": q_grads, "k_lin": k_grads, "v_lin": v_grads, "out_lin": out_grads,
+    }

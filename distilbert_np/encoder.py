@@ -1,11 +1,13 @@
 """The encoder: one block, and the stack of blocks."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from .attention import attention
+import numpy as np
+
+from .attention import attention, attention_backward
 from .config import DistilBertConfig
-from .ffn import ffn
-from .functions import Array, layer_norm
+from .ffn import ffn, ffn_backward
+from .functions import Array, layer_norm, layer_norm_backward
 from .trees import Tree
 
 
@@ -15,6 +17,7 @@ def transformer_block(
     mask: Array,
     config: DistilBertConfig,
     head_mask: Array | None = None,
+    rng: "np.random.Generator | None" = None,
 ) -> tuple[Array, Tree]:
     """Return x after attention and feed-forward, (B, L, D) -> (B, L, D).
 
@@ -22,12 +25,15 @@ def transformer_block(
     residual sum, as in the first Transformer ("post-LN").
     """
     attended, attention_trace = attention(
-        x, params["attention"], mask, config.n_heads, head_mask
+        x, params["attention"], mask, config.n_heads, head_mask,
+        config.attention_dropout, rng,
     )
     attention_sum = x + attended                                   # (B, L, D)
     middle = layer_norm(attention_sum, **params["sa_layer_norm"])  # (B, L, D)
 
-    transformed, ffn_trace = ffn(middle, params["ffn"], config.activation)
+    transformed, ffn_trace = ffn(
+        middle, params["ffn"], config.activation, config.dropout, rng
+    )
     ffn_sum = middle + transformed                                 # (B, L, D)
     y = layer_norm(ffn_sum, **params["output_layer_norm"])         # (B, L, D)
     return y, {
@@ -40,6 +46,50 @@ def transformer_block(
     }
 
 
+def transformer_block_backward(
+    dy: Array,
+    x: Array,
+    params: Tree,
+    trace: Tree,
+    config: DistilBertConfig,
+    head_mask: Array | None = None,
+    dweights: Array | None = None,
+) -> tuple[Array, Tree]:
+    """Return dx (B, L, D) and the gradients of a block's parameters.
+
+    `dweights` (B, H, L, L) is what reaches the attention weights on another way.
+    """
+    # y = layer_norm(ffn_sum, **params["output_layer_norm"])
+    gain = params["output_layer_norm"]["weight"]
+    dffn_sum, output_norm_grads = layer_norm_backward(dy, trace["ffn_sum"], gain)
+
+    # ffn_sum = middle + transformed: both get its gradient, and middle, which the
+    # feed-forward network read too, what comes back through that
+    middle = trace["sa_layer_norm"]
+    dmiddle_by_ffn, ffn_grads = ffn_backward(
+        dffn_sum, middle, params["ffn"], config.activation, trace["ffn"]
+    )
+    dmiddle = dffn_sum + dmiddle_by_ffn                            # (B, L, D)
+
+    # middle = layer_norm(attention_sum, **params["sa_layer_norm"])
+    gain = params["sa_layer_norm"]["weight"]
+    dattention_sum, norm_grads = layer_norm_backward(
+        dmiddle, trace["attention_sum"], gain
+    )
+
+    # attention_sum = x + attended: the same once more
+    dx_by_attention, attention_grads = attention_backward(
+        dattention_sum, x, params["attention"], trace["attention"], head_mask, dweights
+    )
+    dx = dattention_sum + dx_by_attention                          # (B, L, D)
+    return dx, {
+        "attention": attention_grads,
+        "sa_layer_norm": norm_grads,
+        "ffn": ffn_grads,
+        "output_layer_norm": output_norm_grads,
+    }
+
+
 def transformer(
     x: Array,
     params: Tree,
@@ -47,6 +97,7 @@ def transformer(
     config: DistilBertConfig,
     head_mask: Array | None = None,
     keep: Collection[str] | None = None,
+    rng: "np.random.Generator | None" = None,
 ) -> tuple[Array, Tree]:
     """Return x after every block of the stack, (B, L, D) -> (B, L, D).
 
@@ -57,8 +108,41 @@ def transformer(
     for i in range(len(params["layer"])):        # by number: "10" sorts before "2"
         block_head_mask = None if head_mask is None else head_mask[i]
         x, trace = transformer_block(
-            x, params["layer"][str(i)], mask, config, block_head_mask
+            x, params["layer"][str(i)], mask, config, block_head_mask, rng
         )
         kept = trace if keep is None else {name: trace[name] for name in keep}
         layers[str(i)] = kept
     return x, {"layer": layers}
+
+
+def hidden_states(x: Array, trace: Tree) -> list[Array]:
+    """Return N + 1 arrays (B, L, D): the stack's input, and each block's output."""
+    layers = trace["layer"]
+    return [x, *(layers[str(i)]["output_layer_norm"] for i in range(len(layers)))]
+
+
+def transformer_backward(
+    dstates: Sequence[Array | float],
+    x: Array,
+    params: Tree,
+    trace: Tree,
+    config: DistilBertConfig,
+    head_mask: Array | None = None,
+    dweights: Sequence[Array | None] | None = None,
+) -> tuple[Array, Tree]:
+    """Return dx (B, L, D) and the gradients of every block's parameters.
+
+    `dstates` are N + 1 gradients, of the hidden states: mostly zeros before the last,
+    but each is an output of the model. So are the attention weights: `dweights`, N.
+    """
+    states = hidden_states(x, trace)
+    grads = {}
+    dx = dstates[-1]                                               # (B, L, D)
+    for i in reversed(range(len(params["layer"]))):
+        dx, grads[str(i)] = transformer_block_backward(
+            dx, states[i], params["layer"][str(i)], trace["layer"][str(i)], config,
+            None if head_mask is None else head_mask[i],
+            None if dweights is None else dweights[i],
+        )
+        dx = dx + dstates[i]
+    return dx, {"layer": {str(i): grads[str(i)] for i in range(len(grads))}}

@@ -2,7 +2,12 @@
 
 Each takes float32 or float64 and answers in the same dtype; none keeps state. Shapes
 are written with letters: B batch, L length, D dim, V vocabulary, C classes (config.py
-has the whole key), I and O for numbers in and out, and ... for any leading axes.
+has the whole key), I and O for numbers in and out, R for rows of any leading axes.
+
+Below each X stands X_backward. It is given dy, the gradient of the loss with respect to
+what X returned (of its shape), and returns the gradients with respect to what X read:
+dx first, then those of the parameters by name. A comment quotes the line that it
+differentiates; the rule is the chain rule and nothing else.
 """
 
 import math
@@ -12,6 +17,7 @@ from functools import cache
 import numpy as np
 
 Array = np.ndarray
+Gradients = dict[str, Array]                     # of parameters, by their names
 
 
 # --- linear and lookup ----------------------------------------------------------------
@@ -22,9 +28,37 @@ def linear(x: Array, weight: Array, bias: Array) -> Array:       # (..., I) -> (
     return x @ weight.T + bias
 
 
+def linear_backward(dy: Array, x: Array, weight: Array) -> tuple[Array, Gradients]:
+    """Return dx (..., I), and the gradients of weight (O, I) and bias (O,)."""
+    # y = x @ weight.T + bias: every row of x met the same weight, so rows add up
+    dx = dy @ weight                                             # (..., I)
+    dy, x = as_rows(dy), as_rows(x)                              # (R, O), (R, I)
+    return dx, {"weight": dy.T @ x, "bias": dy.sum(axis=0)}
+
+
+def as_rows(x: Array) -> Array:                                  # (..., I) -> (R, I)
+    """Return all rows in one long matrix."""
+    return x.reshape(-1, x.shape[-1])
+
+
 def lookup(ids: Array, weight: Array) -> Array:                  # (B, L) -> (B, L, D)
     """Return the row of the table `weight` (V, D) that each integer id names."""
     return weight[ids]
+
+
+def lookup_backward(
+    dy: Array, ids: Array, weight: Array, padding_id: int | None = None
+) -> Gradients:
+    """Return the gradient of the table (V, D): a row's dy, from wherever it was read.
+
+    The row of `padding_id`, if there is one, gets none, as PyTorch's padding_idx.
+    """
+    # y = weight[ids]
+    dweight = np.zeros_like(weight)
+    np.add.at(dweight, ids, dy)                  # += would count a repeated id once
+    if padding_id is not None:
+        dweight[padding_id] = 0
+    return {"weight": dweight}
 
 
 # --- softmax and layer norm -----------------------------------------------------------
@@ -42,6 +76,12 @@ def softmax(x: Array) -> Array:                                  # (..., C) -> (
     return exp_x / exp_x.sum(axis=-1, keepdims=True)
 
 
+def softmax_backward(dy: Array, y: Array) -> Array:              # (..., C) -> (..., C)
+    """Return dx, from the probabilities y that softmax returned."""
+    # ∂y_i/∂x_j is y_i (1 − y_i) where i = j, else −y_i y_j
+    return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
+
+
 def log_softmax(x: Array) -> Array:                              # (..., C) -> (..., C)
     """Return the logarithm of softmax, which goes on where softmax rounds to 0."""
     below_max = _below_max(x)
@@ -55,13 +95,40 @@ def layer_norm(
 
     The variance divides by D (Ba et al., arXiv 1607.06450).
     """
+    normalised, _ = _normalise(x, eps)
+    return normalised * weight + bias
+
+
+def layer_norm_backward(
+    dy: Array, x: Array, weight: Array, eps: float | Array = 1e-12
+) -> tuple[Array, Gradients]:
+    """Return dx (..., D), and the gradients of weight and bias (D,)."""
+    normalised, inverse_deviation = _normalise(x, eps)
+
+    # y = normalised * weight + bias
+    dweight = as_rows(dy * normalised).sum(axis=0)               # (D,)
+    dbias = as_rows(dy).sum(axis=0)                              # (D,)
+    dnormalised = dy * weight                                    # (..., D)
+
+    # normalised = (x − mean) / deviation: x moves its row's mean and deviation as well
+    by_mean = dnormalised.mean(axis=-1, keepdims=True)           # (..., 1)
+    by_deviation = (dnormalised * normalised).mean(axis=-1, keepdims=True)
+    dx = (dnormalised - by_mean - normalised * by_deviation) * inverse_deviation
+    return dx, {"weight": dweight, "bias": dbias}
+
+
+def _normalise(x: Array, eps: float | Array) -> tuple[Array, Array]:
+    """Return rows of mean 0 and variance 1 (..., D), and 1 / their deviation (..., 1).
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         centred, variance = _moments(x)
     if not np.isfinite(variance).all() and np.isfinite(x).all():
         shrink = _shrink(variance)
         eps = np.maximum(eps * shrink**2, np.finfo(x.dtype).tiny)
-        return layer_norm(x * shrink, weight, bias, eps)
-    return centred / np.sqrt(variance + eps) * weight + bias
+        normalised, inverse_deviation = _normalise(x * shrink, eps)
+        return normalised, inverse_deviation * shrink
+    deviation = np.sqrt(variance + eps)
+    return centred / deviation, 1 / deviation
 
 
 def _moments(x: Array) -> tuple[Array, Array]:
@@ -94,18 +161,42 @@ def gelu(x: Array) -> Array:                                     # (...) -> (...
     return _in_blocks(_gelu, x)
 
 
+def gelu_backward(dy: Array, x: Array) -> Array:                 # (...) -> (...)
+    """Return dy · (Φ(x) + x·φ(x)), where φ, the normal density, is the slope of Φ."""
+    # y = x·Φ(x)
+    return dy * _in_blocks(_gelu_slope, x, terms_for_float32=19)
+
+
 def gelu_new(x: Array) -> Array:                                 # (...) -> (...)
     """Return GELU's tanh form, x · (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2."""
-    # (1 + tanh u) / 2 is the sigmoid of 2u, which keeps its digits in the tail. The
-    # clip keeps x³ finite: beyond ±30 the sigmoid is 0 or 1 in any case.
-    clipped = np.clip(x, -30, 30)
-    u = math.sqrt(2 / math.pi) * (clipped + 0.044715 * clipped * clipped * clipped)
-    return x * sigmoid(2 * u)
+    # (1 + tanh u) / 2 is the sigmoid of 2u, which keeps its digits in the tail.
+    return x * sigmoid(_twice_u(x))
+
+
+def gelu_new_backward(dy: Array, x: Array) -> Array:             # (...) -> (...)
+    """Return dx for the tanh form."""
+    # y = x * sigmoid(2u)
+    gate = sigmoid(_twice_u(x))
+    x = np.clip(x, -30, 30)
+    slope = 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x)      # of 2u
+    return dy * (gate + x * gate * (1 - gate) * slope)
+
+
+def _twice_u(x: Array) -> Array:
+    """Return 2u = 2 √(2/π) (x + 0.044715 x³)."""
+    # The clip keeps x³ finite: beyond ±30 the sigmoid of 2u is 0 or 1 in any case.
+    x = np.clip(x, -30, 30)
+    return 2 * (math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))
 
 
 def relu(x: Array) -> Array:                                     # (...) -> (...)
     """Return x where it is positive, else 0."""
     return np.maximum(x, 0)
+
+
+def relu_backward(dy: Array, x: Array) -> Array:                 # (...) -> (...)
+    """Return dy where x is positive, else 0 (at 0 too, where relu has no slope)."""
+    return dy * (x > 0)
 
 
 def sigmoid(x: Array) -> Array:                                  # (...) -> (...)
@@ -118,14 +209,58 @@ def silu(x: Array) -> Array:                                     # (...) -> (...
     return x * sigmoid(x)
 
 
+def silu_backward(dy: Array, x: Array) -> Array:                 # (...) -> (...)
+    """Return dx; the slope of the sigmoid is sigmoid · (1 − sigmoid)."""
+    # y = x * sigmoid(x)
+    gate = sigmoid(x)
+    return dy * (gate + x * gate * (1 - gate))
+
+
 def tanh(x: Array) -> Array:                                     # (...) -> (...)
     """Return the hyperbolic tangent."""
     return np.tanh(x)
 
 
+def tanh_backward(dy: Array, x: Array) -> Array:                 # (...) -> (...)
+    """Return dx; the slope of tanh is 1 − tanh²."""
+    y = np.tanh(x)
+    return dy * (1 - y * y)
+
+
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "gelu": gelu, "gelu_new": gelu_new, "relu": relu, "silu": silu, "tanh": tanh,
 }
+ACTIVATIONS_BACKWARD: dict[str, Callable[[Array, Array], Array]] = {
+    "gelu": gelu_backward, "gelu_new": gelu_new_backward, "relu": relu_backward,
+    "silu": silu_backward, "tanh": tanh_backward,
+}
+
+
+# --- dropout --------------------------------------------------------------------------
+
+
+def dropout(
+    x: Array, p: float, rng: "np.random.Generator | None"
+) -> tuple[Array, Gradients]:
+    """Return x with each number dropped (0) with chance p, and the others / (1 − p).
+
+    So the mean stays what it was (Srivastava et al., JMLR 2014). Without an rng, as
+    when a model is used and not trained, or with p = 0, x itself comes back. The second
+    thing returned is for the trace: the factors, 0 or 1 / (1 − p), and the result.
+    """
+    if rng is None or p == 0:
+        return x, {}
+    # Drawn in float32 whatever x is, so that a seed drops the same in both precisions.
+    kept = rng.random(x.shape, np.float32) >= p
+    factors = kept * x.dtype.type(1 / (1 - p) if p < 1 else 0)
+    y = x * factors
+    return y, {"dropout_factors": factors, "dropout": y}
+
+
+def dropout_backward(dy: Array, trace: Gradients) -> Array:      # (...) -> (...)
+    """Return dx, from the trace that dropout returned."""
+    # y = x * factors, if there was any dropout
+    return dy * trace["dropout_factors"] if "dropout_factors" in trace else dy
 
 
 # --- how erf and GELU are computed: the tail of the normal distribution ---------------
@@ -157,7 +292,7 @@ _BLOCK = 1 << 14    # elements: a dozen float64 temporaries of this size fit in 
 
 @cache
 def _tail_polynomial(terms: int) -> Array:
-    """Return g(t) as the coefficients of a polynomial; float32 needs but 14 terms."""
+    """Return g(t) as the coefficients of a polynomial of so many terms."""
     from numpy.polynomial import chebyshev  # here, since it takes its time
 
     return chebyshev.cheb2poly(_TAIL[:terms])
@@ -172,15 +307,24 @@ def _polynomial(coefficients: Array | list[float], x: Array) -> Array:
     return y
 
 
-def _normal_tail(a: Array, g: Array) -> Array:
-    """Return Φ(−a), the chance that a normal variable exceeds a ≥ 0 (float64)."""
+def _bell(a: Array) -> Array:
+    """Return exp(−a²/2) of a ≥ 0 (float64)."""
     # At a = 38 the rounding of a² would cost the last three digits: a float32 squares
     # exactly, and the rest of a² is small.
     high = a.astype(np.float32).astype(np.float64)
     rest = (a - high) * (a + high)
-    scaled = _polynomial(g, (a - 4) / (a + 4)) / (a + math.sqrt(2 / math.pi))
-    tail = np.exp(-high * high / 2) * scaled
-    return tail + tail * np.expm1(-rest / 2)
+    bell = np.exp(-high * high / 2)
+    return bell + bell * np.expm1(-rest / 2)
+
+
+def _tail_over_bell(a: Array, g: Array) -> Array:
+    """Return Φ(−a) · exp(a²/2) of a ≥ 0 (float64)."""
+    return _polynomial(g, (a - 4) / (a + 4)) / (a + math.sqrt(2 / math.pi))
+
+
+def _normal_tail(a: Array, g: Array) -> Array:
+    """Return Φ(−a), the chance that a normal variable exceeds a ≥ 0 (float64)."""
+    return _bell(a) * _tail_over_bell(a, g)
 
 
 def _gelu(x: Array, g: Array) -> Array:
@@ -190,6 +334,13 @@ def _gelu(x: Array, g: Array) -> Array:
     return np.maximum(x, 0) - a * _normal_tail(a, g)
 
 
+def _gelu_slope(x: Array, g: Array) -> Array:
+    # Φ(x) + x·φ(x), with φ(a) = exp(−a²/2) / √2π; at x and −x the slopes add up to 1.
+    a = np.minimum(np.abs(x), 40)
+    below = _bell(a) * (_tail_over_bell(a, g) - a / math.sqrt(2 * math.pi))
+    return np.where(x < 0, below, 1 - below)
+
+
 def _erf(x: Array, g: Array) -> Array:
     a = np.minimum(np.abs(x), 27)                # beyond 6 erf rounds to 1
     near = a * _polynomial(_ERF_SERIES, np.minimum(a, 1) ** 2)
@@ -197,11 +348,13 @@ def _erf(x: Array, g: Array) -> Array:
     return np.copysign(np.where(a < 1, near, far), x)
 
 
-def _in_blocks(function: Callable[[Array, Array], Array], x: Array) -> Array:
+def _in_blocks(
+    function: Callable[[Array, Array], Array], x: Array, terms_for_float32: int = 14
+) -> Array:
     """Apply an element-wise function in float64, one cache-sized block at a time."""
     flat = np.asarray(x).reshape(-1)
     y = np.empty(flat.shape, np.result_type(x, np.float32))      # of integers, float64
-    g = _tail_polynomial(14 if y.dtype == np.float32 else len(_TAIL))
+    g = _tail_polynomial(terms_for_float32 if y.dtype == np.float32 else len(_TAIL))
     for start in range(0, flat.size, _BLOCK):
         block = slice(start, start + _BLOCK)
         y[block] = function(flat[block].astype(np.float64), g)

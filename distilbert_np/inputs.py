@@ -185,6 +185,16 @@ def check_choices(**given: Any) -> Choices:
     return Choices(C, flat)
 
 
+def check_rng(rng: Any) -> "np.random.Generator | None":
+    """Return the source of dropout's chance; None means that nothing is dropped."""
+    if rng is not None and not isinstance(rng, np.random.Generator):
+        raise InputError(
+            f"rng: expected a np.random.Generator, such as np.random.default_rng(0), "
+            f"found {rng!r:.40}"
+        )
+    return rng
+
+
 # --- labels ---------------------------------------------------------------------------
 
 
@@ -242,3 +252,53 @@ def check_answer(name: str, positions: Any, batch: int) -> Array:
     check_shape(name, positions, (batch,), (batch, 1))
     largest = np.iinfo(np.int64).max             # uint64 beyond it would turn negative
     return np.minimum(positions, largest).astype(np.int64).reshape(batch)
+
+
+# --- gradients ------------------------------------------------------------------------
+
+
+def check_cotangents(out: Any, cotangents: Any, dtype: np.dtype) -> dict[str, Any]:
+    """Return the gradients that backward starts from, by field of the output.
+
+    `hidden_states` and `attentions` are sequences, with None where there is nothing.
+    Without any, it is the loss that is differentiated.
+    """
+    fields = {} if out is None else dict(out.items())
+    if "trace" not in fields:
+        raise InputError("out: has no trace; call the model with trace=True")
+    if cotangents is None:
+        if "loss" not in fields:
+            raise InputError(
+                "out: has no loss; call the model with labels, or give the gradients "
+                "of other outputs, such as {'logits': dlogits}"
+            )
+        return {"loss": 1.0}
+    if not isinstance(cotangents, Mapping) or not cotangents:
+        raise InputError(
+            "cotangents: expected a dictionary such as {'logits': dlogits}, "
+            f"found {cotangents!r:.40}"
+        )
+    del fields["trace"]
+    for name in cotangents:
+        if name not in fields:
+            raise InputError(
+                f"cotangents: found {name!r}, expected some of {', '.join(fields)}"
+            )
+    return {
+        name: check_cotangent(f"cotangents[{name!r}]", gradient, fields[name], dtype)
+        for name, gradient in cotangents.items()
+    }
+
+
+def check_cotangent(name: str, gradient: Any, output: Any, dtype: np.dtype) -> Any:
+    """Return the gradient of one output, checked: it has the output's shape."""
+    if not isinstance(output, tuple):
+        numbers = check_numbers(name, gradient, dtype)
+        check_shape(name, numbers, np.shape(output))
+        return numbers
+    if not isinstance(gradient, (list, tuple)) or len(gradient) != len(output):
+        raise InputError(f"{name}: expected {len(output)} arrays, or None for some")
+    return [
+        None if d is None else check_cotangent(f"{name}[{i}]", d, output[i], dtype)
+        for i, d in enumerate(gradient)
+    ]

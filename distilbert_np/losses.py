@@ -1,12 +1,14 @@
 """The losses: how far a model's scores are from what they should be.
 
 Each returns one number, of the dtype of the scores. Means are over what counts, as in
-PyTorch, whose functional forms of the same names these agree with.
+PyTorch, whose functional forms of the same names these agree with. Below each stands
+its backward: from dloss, the gradient of that number (1, where it is the loss of all),
+to the gradient of the scores, which has their shape.
 """
 
 import numpy as np
 
-from .functions import Array, log_softmax, softmax
+from .functions import Array, log_softmax, sigmoid, softmax
 
 IGNORED = -100                                   # a label that is not asked for
 
@@ -23,10 +25,32 @@ def cross_entropy(logits: Array, labels: Array, ignored: int = IGNORED) -> np.fl
     return -log_p.mean() if log_p.size else logits.dtype.type(np.nan)
 
 
+def cross_entropy_backward(
+    dloss: float, logits: Array, labels: Array, ignored: int = IGNORED
+) -> Array:
+    """Return the gradient of the logits (..., C): p − 1 at the label, p elsewhere.
+
+    Rows that do not count have none: if none counts, all is exactly 0.
+    """
+    # loss = mean(−log softmax(rows)[label])
+    counted = labels != ignored                                    # (...)
+    drows = softmax(logits[counted])                               # (R, C)
+    drows[np.arange(len(drows)), labels[counted]] -= 1
+    dlogits = np.zeros_like(logits)
+    dlogits[counted] = drows * (dloss / max(len(drows), 1))
+    return dlogits
+
+
 def mse(predictions: Array, targets: Array) -> np.floating:
     """Return the mean squared difference of two arrays of one shape."""
     difference = predictions - targets
     return (difference * difference).mean()
+
+
+def mse_backward(dloss: float, predictions: Array, targets: Array) -> Array:
+    """Return the gradient of the predictions."""
+    # loss = mean((predictions − targets)²)
+    return (predictions - targets) * (2 * dloss / predictions.size)
 
 
 def bce_with_logits(logits: Array, targets: Array) -> np.floating:
@@ -37,6 +61,12 @@ def bce_with_logits(logits: Array, targets: Array) -> np.floating:
     """
     log_term = np.log1p(np.exp(-np.abs(logits)))
     return (np.maximum(logits, 0) - logits * targets + log_term).mean()
+
+
+def bce_with_logits_backward(dloss: float, logits: Array, targets: Array) -> Array:
+    """Return the gradient of the logits, in which all but σ(x) − t cancels."""
+    # loss = mean(−t·log σ(x) − (1 − t)·log(1 − σ(x)))
+    return (sigmoid(logits) - targets) * (dloss / logits.size)
 
 
 def kl_divergence(
@@ -53,6 +83,22 @@ def kl_divergence(
     return (per_row * temperature**2).mean()
 
 
+def kl_divergence_backward(
+    dloss: float,
+    student_logits: Array,
+    teacher_logits: Array,
+    temperature: float = 1.0,
+) -> Array:
+    """Return the gradient of the student's logits (R, C); the teacher is not taught.
+
+    One T of the T² has gone to the softening, x / T.
+    """
+    # loss = T² · mean over rows of Σ p·(log p − log softmax(student_logits / T))
+    p = softmax(teacher_logits / temperature)                      # (R, C)
+    q = softmax(student_logits / temperature)                      # (R, C)
+    return (q - p) * (dloss * temperature / len(q))
+
+
 def cosine_loss(x: Array, y: Array) -> np.floating:
     """Return the mean over rows of 1 − cos(x, y), for (R, D) and (R, D).
 
@@ -61,6 +107,16 @@ def cosine_loss(x: Array, y: Array) -> np.floating:
     x_squared = (x * x).sum(axis=-1) + 1e-12                       # (R,)
     y_squared = (y * y).sum(axis=-1) + 1e-12                       # (R,)
     return (1 - (x * y).sum(axis=-1) / np.sqrt(x_squared * y_squared)).mean()
+
+
+def cosine_loss_backward(dloss: float, x: Array, y: Array) -> Array:
+    """Return the gradient of x (R, D); y is what x should point along, and is fixed."""
+    # loss = mean(1 − x·y / √(x·x · y·y)): x stands above the line and below it
+    x_squared = (x * x).sum(axis=-1, keepdims=True) + 1e-12        # (R, 1)
+    y_squared = (y * y).sum(axis=-1, keepdims=True) + 1e-12        # (R, 1)
+    product = (x * y).sum(axis=-1, keepdims=True)                  # (R, 1)
+    dcosine = -dloss / len(x)
+    return dcosine * (y - x * (product / x_squared)) / np.sqrt(x_squared * y_squared)
 
 
 # --- the losses of two heads ----------------------------------------------------------
@@ -79,6 +135,17 @@ def sequence_loss(logits: Array, labels: Array, problem_type: str) -> np.floatin
     return cross_entropy(logits, labels)
 
 
+def sequence_loss_backward(
+    dloss: float, logits: Array, labels: Array, problem_type: str
+) -> Array:
+    """Return the gradient of the logits (B, C)."""
+    if problem_type == "regression":
+        return mse_backward(dloss, logits, labels)
+    if problem_type == "multi_label_classification":
+        return bce_with_logits_backward(dloss, logits, labels)
+    return cross_entropy_backward(dloss, logits, labels)
+
+
 def question_answering_loss(logits: Array, starts: Array, ends: Array) -> np.floating:
     """Return the mean of the losses of start and end, for (B, L, 2) and (B,), (B,).
 
@@ -89,3 +156,18 @@ def question_answering_loss(logits: Array, starts: Array, ends: Array) -> np.flo
     start_loss = cross_entropy(logits[..., 0], np.clip(starts, 0, L), ignored=L)
     end_loss = cross_entropy(logits[..., 1], np.clip(ends, 0, L), ignored=L)
     return np.mean([start_loss, end_loss], dtype=logits.dtype)
+
+
+def question_answering_loss_backward(
+    dloss: float, logits: Array, starts: Array, ends: Array
+) -> Array:
+    """Return the gradient of the logits (B, L, 2)."""
+    # loss = (start_loss + end_loss) / 2
+    L = logits.shape[1]
+    dstart = cross_entropy_backward(
+        dloss / 2, logits[..., 0], np.clip(starts, 0, L), ignored=L
+    )
+    dend = cross_entropy_backward(
+        dloss / 2, logits[..., 1], np.clip(ends, 0, L), ignored=L
+    )
+    return np.stack([dstart, dend], axis=-1)

@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from . import heads, hub, inputs, losses, weights
+from .attention import used_weights
 from .config import DistilBertConfig
-from .embeddings import embeddings
-from .encoder import transformer
+from .embeddings import embeddings, embeddings_backward
+from .encoder import hidden_states, transformer, transformer_backward
 from .errors import ConfigError, InputError
 from .functions import Array
 from .outputs import (
@@ -26,7 +27,7 @@ from .outputs import (
     SequenceClassifierOutput,
     TokenClassifierOutput,
 )
-from .trees import Tree, flatten
+from .trees import Tree, flatten, unflatten
 
 Model = TypeVar("Model", bound="DistilBertPreTrainedModel")
 
@@ -118,6 +119,7 @@ class DistilBertPreTrainedModel:
         inputs_embeds: Any = None, position_ids: Any = None, *, head_mask: Any = None,
         token_type_ids: Any = None, output_attentions: bool | None = None,
         output_hidden_states: bool | None = None, trace: bool = False,
+        rng: "np.random.Generator | None" = None,
     ) -> BaseModelOutput:
         """Run embeddings and blocks; return the vectors (B, L, D) and what was asked.
 
@@ -130,6 +132,7 @@ class DistilBertPreTrainedModel:
         output_attentions     every block's attention weights (None: as config says)
         output_hidden_states  every block's output, and the embeddings' (likewise)
         trace                 every intermediate by its name, as in trace.py
+        rng                   draws what dropout drops, as in training; None: no dropout
 
         Raises InputError where an argument is not as described.
         """
@@ -142,6 +145,7 @@ class DistilBertPreTrainedModel:
             config, self.dtype, input_ids, inputs_embeds, attention_mask, position_ids,
             head_mask, token_type_ids,
         )
+        rng = inputs.check_rng(rng)
         words = given["input_ids" if inputs_embeds is None else "inputs_embeds"]
         wanted = {
             "output_layer_norm": output_hidden_states,
@@ -150,11 +154,12 @@ class DistilBertPreTrainedModel:
         keep = None if trace else [name for name, asked in wanted.items() if asked]
 
         x, embeddings_trace = embeddings(
-            words, given["position_ids"], self.encoder["embeddings"]
+            words, given["position_ids"], self.encoder["embeddings"], config.dropout,
+            rng,
         )
         h, stack_trace = transformer(
             x, self.encoder["transformer"], given["attention_mask"], config,
-            given.get("head_mask"), keep,
+            given.get("head_mask"), keep, rng,
         )
 
         layers = stack_trace["layer"].values()
@@ -162,11 +167,52 @@ class DistilBertPreTrainedModel:
         if output_hidden_states:
             out.hidden_states = (x, *(layer["output_layer_norm"] for layer in layers))
         if output_attentions:
-            out.attentions = tuple(attention_weights(layer) for layer in layers)
+            out.attentions = tuple(used_weights(layer["attention"]) for layer in layers)
         if trace:
             whole = {"inputs": given, "embeddings": embeddings_trace}
             out.trace = flatten(whole | {"transformer": stack_trace})
         return out
+
+    def backward(self, out: ModelOutput, cotangents: Any = None) -> Tree:
+        """Return the gradient of the loss by every parameter: a tree like `params`.
+
+        `out` is what this model returned for labels and trace=True, its parameters
+        unchanged since. `cotangents`, gradients of other outputs by their names, take
+        the loss's place: `{"logits": dlogits}`, or `{"loss": 2, "hidden_states":
+        [None, …, dh]}`. If inputs_embeds were given, their gradient joins the tree
+        under that name. Raises InputError where one of these is not as described.
+        """
+        douts = inputs.check_cotangents(out, cotangents, self.dtype)
+        trace = unflatten(out.trace)
+        given, stack_trace = trace["inputs"], trace.get("transformer", {"layer": {}})
+        embeddings_trace = trace["embeddings"]
+        x = embeddings_trace.get("dropout", embeddings_trace["LayerNorm"])
+        h = hidden_states(x, stack_trace)[-1]
+
+        dh, head_grads = self.head_backward(douts, h, trace)
+        dstates = douts.get("hidden_states", [None] * (self.config.n_layers + 1))
+        dstates = [0 if dstate is None else dstate for dstate in dstates]
+        dstates[-1] = dstates[-1] + dh
+        dx, stack_grads = transformer_backward(
+            dstates, x, self.encoder["transformer"], stack_trace, self.config,
+            given.get("head_mask"), douts.get("attentions"),
+        )
+        words = given.get("input_ids", given.get("inputs_embeds"))
+        dwords, embeddings_grads = embeddings_backward(
+            dx, words, given["position_ids"], self.encoder["embeddings"],
+            embeddings_trace, self.config.pad_token_id,
+        )
+
+        grads = {"embeddings": embeddings_grads, "transformer": stack_grads}
+        if "distilbert" in self.params:
+            grads = {"distilbert": grads}
+        if "inputs_embeds" in given:
+            head_grads["inputs_embeds"] = dwords
+        return grads | head_grads
+
+    def head_backward(self, douts: Tree, h: Array, trace: Tree) -> tuple[Array, Tree]:
+        """Return the gradient of the vectors h (B, L, D), and those of the head."""
+        raise NotImplementedError
 
 
 def check_dtype(dtype: Any) -> np.dtype:
@@ -178,12 +224,6 @@ def check_dtype(dtype: Any) -> np.dtype:
     if checked not in (np.float32, np.float64):
         raise InputError(f"dtype: expected float32 or float64, found {dtype!r}")
     return checked
-
-
-def attention_weights(layer: Tree) -> Array:
-    """Return the weights (B, H, L, L) that a block used, head_mask included."""
-    trace = layer["attention"]
-    return trace.get("head_masked_weights", trace["weights"])
 
 
 def whole_trace(
@@ -212,6 +252,10 @@ class DistilBertModel(DistilBertPreTrainedModel):
             input_ids, attention_mask, inputs_embeds, position_ids, **options
         )
 
+    def head_backward(self, douts: Tree, h: Array, trace: Tree) -> tuple[Array, Tree]:
+        """Return the gradient of the last hidden state: here it is an output."""
+        return douts.get("last_hidden_state", np.zeros_like(h)), {}
+
 
 class DistilBertWithLabels(DistilBertPreTrainedModel):
     """What three heads share: they score what they read, and compare with `labels`."""
@@ -227,7 +271,7 @@ class DistilBertWithLabels(DistilBertPreTrainedModel):
         encoded = self.encode(
             input_ids, attention_mask, inputs_embeds, position_ids, **options
         )
-        logits, trace = self.score(encoded.last_hidden_state)
+        logits, trace = self.score(encoded.last_hidden_state, options.get("rng"))
         loss, given = None, {}
         if labels is not None:
             given["labels"], loss = self.compare(logits, labels)
@@ -236,13 +280,32 @@ class DistilBertWithLabels(DistilBertPreTrainedModel):
             whole_trace(encoded, trace, loss, given),
         )
 
-    def score(self, h: Array) -> tuple[Array, Tree]:
+    def head_backward(self, douts: Tree, h: Array, trace: Tree) -> tuple[Array, Tree]:
+        """Return the gradient of the vectors h (B, L, D), and those of the head."""
+        logits = trace["head"]["logits"]
+        dlogits = douts.get("logits", np.zeros_like(logits))
+        if "loss" in douts:
+            labels = trace["inputs"]["labels"]
+            dlogits = dlogits + self.compare_backward(douts["loss"], logits, labels)
+        return self.score_backward(dlogits, h, trace["head"])
+
+    def score(self, h: Array, rng: Any) -> tuple[Array, Tree]:
         """Return the logits for the vectors (B, L, D), and the head's trace."""
+        raise NotImplementedError
+
+    def score_backward(
+        self, dlogits: Array, h: Array, trace: Tree
+    ) -> tuple[Array, Tree]:
+        """Return the gradients of the vectors and of the head's parameters."""
         raise NotImplementedError
 
     def compare(self, logits: Array, labels: Any) -> tuple[Array, np.floating]:
         """Return the labels, checked, and the loss."""
         raise NotImplementedError
+
+    def compare_backward(self, dloss: float, logits: Array, labels: Array) -> Array:
+        """Return the gradient of the logits: mostly that of the cross-entropy."""
+        return losses.cross_entropy_backward(dloss, logits, labels)
 
 
 class DistilBertForMaskedLM(DistilBertWithLabels):
@@ -254,10 +317,34 @@ class DistilBertForMaskedLM(DistilBertWithLabels):
     head = "masked_lm"
     output_class = MaskedLMOutput
 
-    def score(self, h: Array) -> tuple[Array, Tree]:
-        """Return the logits (B, L, V) and the head's trace."""
+    @property
+    def decoder(self) -> Array:
+        """The matrix (V, D) of the last linear: the word embeddings, if they are tied.
+        """
+        return self.params["vocab_projector"].get("weight", self.word_embeddings)
+
+    def backward(self, out: ModelOutput, cotangents: Any = None) -> Tree:
+        """Return the gradients, as explained above."""
+        grads = super().backward(out, cotangents)
+        if "weight" not in self.params["vocab_projector"]:
+            # The decoder is the table of word embeddings: one table, read at the input
+            # and at the output, and two gradients to add.
+            table_grads = grads["distilbert"]["embeddings"]["word_embeddings"]
+            table_grads["weight"] += grads["vocab_projector"].pop("weight")
+        return grads
+
+    def score(self, h: Array, rng: Any) -> tuple[Array, Tree]:
+        """Return the logits (B, L, V) and the head's trace; this head drops nothing."""
         return heads.masked_lm_head(
-            h, self.params, self.word_embeddings, self.config.activation
+            h, self.params, self.decoder, self.config.activation
+        )
+
+    def score_backward(
+        self, dlogits: Array, h: Array, trace: Tree
+    ) -> tuple[Array, Tree]:
+        """Return the gradients of the vectors and of the head's parameters."""
+        return heads.masked_lm_head_backward(
+            dlogits, h, self.params, self.decoder, self.config.activation, trace
         )
 
     def compare(self, logits: Array, labels: Any) -> tuple[Array, np.floating]:
@@ -277,9 +364,17 @@ class DistilBertForSequenceClassification(DistilBertWithLabels):
     head = "sequence"
     output_class = SequenceClassifierOutput
 
-    def score(self, h: Array) -> tuple[Array, Tree]:
+    def score(self, h: Array, rng: Any) -> tuple[Array, Tree]:
         """Return the logits (B, C) and the head's trace."""
-        return heads.sequence_head(h, self.params)
+        return heads.sequence_head(
+            h, self.params, self.config.seq_classif_dropout, rng
+        )
+
+    def score_backward(
+        self, dlogits: Array, h: Array, trace: Tree
+    ) -> tuple[Array, Tree]:
+        """Return the gradients of the vectors and of the head's parameters."""
+        return heads.sequence_head_backward(dlogits, h, self.params, trace)
 
     def compare(self, logits: Array, labels: Any) -> tuple[Array, np.floating]:
         """Return the labels, checked, and the loss; remember the problem_type."""
@@ -287,6 +382,11 @@ class DistilBertForSequenceClassification(DistilBertWithLabels):
         labels = inputs.check_sequence_labels(labels, logits.shape, kind, self.dtype)
         self.config.problem_type = kind
         return labels, losses.sequence_loss(logits, labels, kind)
+
+    def compare_backward(self, dloss: float, logits: Array, labels: Array) -> Array:
+        """Return the gradient of the logits (B, C)."""
+        kind = self.config.problem_type
+        return losses.sequence_loss_backward(dloss, logits, labels, kind)
 
 
 class DistilBertForTokenClassification(DistilBertWithLabels):
@@ -299,9 +399,15 @@ class DistilBertForTokenClassification(DistilBertWithLabels):
     head = "token"
     output_class = TokenClassifierOutput
 
-    def score(self, h: Array) -> tuple[Array, Tree]:
+    def score(self, h: Array, rng: Any) -> tuple[Array, Tree]:
         """Return the logits (B, L, C) and the head's trace."""
-        return heads.token_head(h, self.params)
+        return heads.token_head(h, self.params, self.config.dropout, rng)
+
+    def score_backward(
+        self, dlogits: Array, h: Array, trace: Tree
+    ) -> tuple[Array, Tree]:
+        """Return the gradients of the vectors and of the head's parameters."""
+        return heads.token_head_backward(dlogits, h, self.params, trace)
 
     def compare(self, logits: Array, labels: Any) -> tuple[Array, np.floating]:
         """Return the labels, checked, and the loss."""
@@ -335,7 +441,9 @@ class DistilBertForQuestionAnswering(DistilBertPreTrainedModel):
             input_ids, attention_mask, inputs_embeds, position_ids, **options
         )
         h = encoded.last_hidden_state
-        logits, trace = heads.question_answering_head(h, self.params)
+        logits, trace = heads.question_answering_head(
+            h, self.params, self.config.qa_dropout, options.get("rng")
+        )
         asked = {"start_positions": start_positions, "end_positions": end_positions}
         given = {
             name: inputs.check_answer(name, positions, len(h))
@@ -348,6 +456,20 @@ class DistilBertForQuestionAnswering(DistilBertPreTrainedModel):
         return QuestionAnsweringModelOutput(
             loss, logits[..., 0], logits[..., 1], encoded.hidden_states,
             encoded.attentions, whole_trace(encoded, trace, loss, given),
+        )
+
+    def head_backward(self, douts: Tree, h: Array, trace: Tree) -> tuple[Array, Tree]:
+        """Return the gradient of the vectors h (B, L, D), and those of the head."""
+        logits, given = trace["head"]["logits"], trace["inputs"]
+        dlogits = np.zeros_like(logits)
+        for end, name in enumerate(("start_logits", "end_logits")):
+            dlogits[..., end] = douts.get(name, 0)
+        if "loss" in douts:
+            dlogits += losses.question_answering_loss_backward(
+                douts["loss"], logits, given["start_positions"], given["end_positions"]
+            )
+        return heads.question_answering_head_backward(
+            dlogits, h, self.params, trace["head"]
         )
 
 
@@ -368,7 +490,8 @@ class DistilBertForMultipleChoice(DistilBertPreTrainedModel):
         )
         encoded = self.encode(**choices.flat, position_ids=position_ids, **options)
         logits, trace = heads.choice_head(
-            encoded.last_hidden_state, self.params, choices.count
+            encoded.last_hidden_state, self.params, choices.count,
+            self.config.seq_classif_dropout, options.get("rng"),
         )
         loss, given = None, {}
         if labels is not None:
@@ -378,3 +501,21 @@ class DistilBertForMultipleChoice(DistilBertPreTrainedModel):
             loss, logits, encoded.hidden_states, encoded.attentions,
             whole_trace(encoded, trace, loss, given),
         )
+
+    def backward(self, out: ModelOutput, cotangents: Any = None) -> Tree:
+        """Return the gradients, as explained above; of inputs_embeds (B, C, L, D)."""
+        grads = super().backward(out, cotangents)
+        if "inputs_embeds" in grads:
+            flat = grads["inputs_embeds"]
+            grads["inputs_embeds"] = flat.reshape(*out.logits.shape, *flat.shape[1:])
+        return grads
+
+    def head_backward(self, douts: Tree, h: Array, trace: Tree) -> tuple[Array, Tree]:
+        """Return the gradient of the vectors h (B·C, L, D), and those of the head."""
+        logits = trace["head"]["logits"]
+        dlogits = douts.get("logits", np.zeros_like(logits))
+        if "loss" in douts:
+            dlogits = dlogits + losses.cross_entropy_backward(
+                douts["loss"], logits, trace["inputs"]["labels"]
+            )
+        return heads.choice_head_backward(dlogits, h, self.params, trace["head"])

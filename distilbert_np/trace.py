@@ -65,7 +65,9 @@ def trace_table(config: DistilBertConfig, head: str) -> dict[str, str]:
     """Return the shape, in letters, of each array in a trace, in computing order.
 
     A head_mask adds `attention.head_masked_weights` to each block; labels add their own
-    names to the inputs, and `loss` at the end.
+    names to the inputs, and `loss` at the end. An rng adds, after what they read,
+    `dropout_factors` (0 where a number was dropped) and `dropout` (what was left): to
+    embeddings, attention, ffn, and all heads but the masked-LM one.
     """
     table = {f"inputs.{name}": shape for name, shape in INPUTS.items()}
     table |= {f"embeddings.{name}": shape for name, shape in EMBEDDINGS.items()}

@@ -6,6 +6,7 @@ import numpy as np
 from cases import Case
 
 import distilbert_np
+from distilbert_np.trees import flatten
 from distilbert_np.weights import as_params
 
 CLASSES = {
@@ -36,6 +37,13 @@ def run(case: Case, dtype: Any) -> dict[str, np.ndarray]:
     out = build(case, dtype)(**case.arguments(), **EVERYTHING)
     computed = {k: v for k, v in out.trace.items() if not k.startswith("inputs.")}
     return computed | outputs(out)
+
+
+def gradients(case: Case, dtype: Any) -> dict[str, np.ndarray]:
+    """Return the gradient of every parameter, by dotted name."""
+    model = build(case, dtype)
+    out = model(**case.arguments(), trace=True)
+    return flatten(model.backward(out, case.cotangents()))
 
 
 def outputs(out: Any) -> dict[str, np.ndarray]:

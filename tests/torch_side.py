@@ -68,9 +68,16 @@ def build(case: Case, dtype: torch.dtype) -> Any:
         words = "distilbert.embeddings.word_embeddings.weight"
         tensors["vocab_projector.weight"] = tensors[words]
     model.load_state_dict(tensors, assign=True)
-    encoder = getattr(model, "distilbert", model)
+    if tied:                                     # one parameter, with one gradient
+        model.vocab_projector.weight = encoder_of(model).embeddings.word_embeddings.weight
+    encoder = encoder_of(model)
     encoder.embeddings.position_ids = torch.arange(config.max_position_embeddings)[None]
     return model.to(dtype).eval()
+
+
+def encoder_of(model: Any) -> Any:
+    """Return the encoder of a model with a head, or of none."""
+    return getattr(model, "distilbert", model)
 
 
 def record(model: Any, recorded: dict[str, torch.Tensor]) -> None:
@@ -128,8 +135,8 @@ AttentionInterface.register("recording", recording_attention)
 AttentionMaskInterface.register("recording", eager_mask)
 
 
-def run(case: Case, dtype: torch.dtype) -> dict[str, np.ndarray]:
-    """Return every array that transformers computes for a case, by our names."""
+def prepare(case: Case, dtype: torch.dtype) -> tuple[Any, dict[str, torch.Tensor]]:
+    """Return the model of a case and the arguments of its call."""
     model = build(case, dtype)
     arguments = {}
     for name, array in case.arguments().items():
@@ -138,10 +145,14 @@ def run(case: Case, dtype: torch.dtype) -> dict[str, np.ndarray]:
     if case.config.get("num_labels") == 1:
         arguments["labels"] = arguments["labels"].to(dtype)
     head_mask = arguments.pop("head_mask", None)
-    blocks = getattr(model, "distilbert", model).transformer.layer
-    for number, block in enumerate(blocks):
+    for number, block in enumerate(encoder_of(model).transformer.layer):
         block.attention.head_mask = None if head_mask is None else head_mask[number]
+    return model, arguments
 
+
+def run(case: Case, dtype: torch.dtype) -> dict[str, np.ndarray]:
+    """Return every array that transformers computes for a case, by our names."""
+    model, arguments = prepare(case, dtype)
     recorded: dict[str, torch.Tensor] = {}
     record(model, recorded)
     with torch.no_grad():
@@ -155,3 +166,23 @@ def run(case: Case, dtype: torch.dtype) -> dict[str, np.ndarray]:
         recorded["loss"] = out.loss
     computed = {name: value.numpy() for name, value in recorded.items()}
     return computed | outputs(out)
+
+
+def gradients(case: Case, dtype: torch.dtype) -> dict[str, np.ndarray]:
+    """Return the gradient of every parameter, and of inputs_embeds, by our names."""
+    model, arguments = prepare(case, dtype)
+    for module in model.modules():
+        module.record = lambda name, value: None
+    leaves = dict(model.named_parameters())
+    if "inputs_embeds" in arguments:
+        leaves["inputs_embeds"] = arguments["inputs_embeds"].requires_grad_()
+    out = model(**arguments)
+    if case.cotangents():
+        cotangent = torch.from_numpy(case.cotangents()["last_hidden_state"]).to(dtype)
+        out.last_hidden_state.backward(cotangent)
+    else:
+        out.loss.backward()
+    return {
+        name: (torch.zeros_like(leaf) if leaf.grad is None else leaf.grad).numpy()
+        for name, leaf in leaves.items()
+    }
