@@ -115,15 +115,9 @@ def transformer(
     return x, {"layer": layers}
 
 
-def hidden_states(x: Array, trace: Tree) -> list[Array]:
-    """Return N + 1 arrays (B, L, D): the stack's input, and each block's output."""
-    layers = trace["layer"]
-    return [x, *(layers[str(i)]["output_layer_norm"] for i in range(len(layers)))]
-
-
 def transformer_backward(
     dstates: Sequence[Array | float],
-    x: Array,
+    states: Sequence[Array],
     params: Tree,
     trace: Tree,
     config: DistilBertConfig,
@@ -132,10 +126,10 @@ def transformer_backward(
 ) -> tuple[Array, Tree]:
     """Return dx (B, L, D) and the gradients of every block's parameters.
 
-    `dstates` are N + 1 gradients, of the hidden states: mostly zeros before the last,
-    but each is an output of the model. So are the attention weights: `dweights`, N.
+    `states` are the N + 1 hidden states: what the first block read, and what each
+    returned. Each is an output of the model as well, so `dstates` are N + 1 gradients
+    (0 for none), and `dweights` N, of the attention weights.
     """
-    states = hidden_states(x, trace)
     grads = {}
     dx = dstates[-1]                                               # (B, L, D)
     for i in reversed(range(len(params["layer"]))):

@@ -15,7 +15,7 @@ from . import heads, hub, inputs, losses, weights
 from .attention import used_weights
 from .config import DistilBertConfig
 from .embeddings import embeddings, embeddings_backward
-from .encoder import hidden_states, transformer, transformer_backward
+from .encoder import transformer, transformer_backward
 from .errors import ConfigError, InputError
 from .functions import Array
 from .outputs import (
@@ -183,36 +183,39 @@ class DistilBertPreTrainedModel:
         under that name. Raises InputError where one of these is not as described.
         """
         douts = inputs.check_cotangents(out, cotangents, self.dtype)
-        trace = unflatten(out.trace)
-        given, stack_trace = trace["inputs"], trace.get("transformer", {"layer": {}})
-        embeddings_trace = trace["embeddings"]
-        x = embeddings_trace.get("dropout", embeddings_trace["LayerNorm"])
-        h = hidden_states(x, stack_trace)[-1]
-
+        trace = {"transformer": {"layer": {}}} | unflatten(out.trace)
+        h = hidden_states(trace)[-1]
         dh, head_grads = self.head_backward(douts, h, trace)
-        dstates = douts.get("hidden_states", [None] * (self.config.n_layers + 1))
-        dstates = [0 if dstate is None else dstate for dstate in dstates]
-        dstates[-1] = dstates[-1] + dh
-        dx, stack_grads = transformer_backward(
-            dstates, x, self.encoder["transformer"], stack_trace, self.config,
-            given.get("head_mask"), douts.get("attentions"),
-        )
-        words = given.get("input_ids", given.get("inputs_embeds"))
-        dwords, embeddings_grads = embeddings_backward(
-            dx, words, given["position_ids"], self.encoder["embeddings"],
-            embeddings_trace, self.config.pad_token_id,
-        )
-
-        grads = {"embeddings": embeddings_grads, "transformer": stack_grads}
+        dwords, grads = self.encode_backward(dh, douts, trace)
         if "distilbert" in self.params:
-            grads = {"distilbert": grads}
-        if "inputs_embeds" in given:
-            head_grads["inputs_embeds"] = dwords
-        return grads | head_grads
+            grads = {"distilbert": grads} | head_grads
+        if "inputs_embeds" in trace["inputs"]:
+            grads["inputs_embeds"] = dwords
+        return grads
 
     def head_backward(self, douts: Tree, h: Array, trace: Tree) -> tuple[Array, Tree]:
         """Return the gradient of the vectors h (B, L, D), and those of the head."""
         raise NotImplementedError
+
+    def encode_backward(
+        self, dh: Array, douts: Tree, trace: Tree
+    ) -> tuple[Array, Tree]:
+        """Return the gradients of the words' vectors (B, L, D) and of the encoder."""
+        given, config, states = trace["inputs"], self.config, hidden_states(trace)
+        # h is one of the hidden states, and may have a gradient as an output too.
+        dstates = douts.get("hidden_states", [None] * len(states))
+        dstates = [0 if dstate is None else dstate for dstate in dstates]
+        dstates[-1] = dstates[-1] + dh
+        dx, stack_grads = transformer_backward(
+            dstates, states, self.encoder["transformer"], trace["transformer"], config,
+            given.get("head_mask"), douts.get("attentions"),
+        )
+        words = given["inputs_embeds" if "inputs_embeds" in given else "input_ids"]
+        dwords, embeddings_grads = embeddings_backward(
+            dx, words, given["position_ids"], self.encoder["embeddings"],
+            trace["embeddings"], config.pad_token_id,
+        )
+        return dwords, {"embeddings": embeddings_grads, "transformer": stack_grads}
 
 
 def check_dtype(dtype: Any) -> np.dtype:
@@ -224,6 +227,13 @@ def check_dtype(dtype: Any) -> np.dtype:
     if checked not in (np.float32, np.float64):
         raise InputError(f"dtype: expected float32 or float64, found {dtype!r}")
     return checked
+
+
+def hidden_states(trace: Tree) -> list[Array]:
+    """Return the N + 1 arrays (B, L, D) before, between and after the blocks."""
+    first = trace["embeddings"].get("dropout", trace["embeddings"]["LayerNorm"])
+    layers = trace["transformer"]["layer"]
+    return [first, *(layers[str(i)]["output_layer_norm"] for i in range(len(layers)))]
 
 
 def whole_trace(

@@ -69,7 +69,7 @@ def build(case: Case, dtype: torch.dtype) -> Any:
         tensors["vocab_projector.weight"] = tensors[words]
     model.load_state_dict(tensors, assign=True)
     if tied:                                     # one parameter, with one gradient
-        model.vocab_projector.weight = encoder_of(model).embeddings.word_embeddings.weight
+        model.vocab_projector.weight = model.get_input_embeddings().weight
     encoder = encoder_of(model)
     encoder.embeddings.position_ids = torch.arange(config.max_position_embeddings)[None]
     return model.to(dtype).eval()
