@@ -1,6 +1,6 @@
 """The command line: python -m distilbert_np VERB …
 
-Exit status: 0 done, 2 bad usage or input, said in one line.
+Exit status: 0 done, 2 bad usage or input, said in one line, 130 stopped by Ctrl-C.
 """
 
 import argparse
@@ -17,6 +17,14 @@ from .pipelines import FillMaskPipeline, pipeline
 
 REAL_MODEL = "distilbert-base-uncased"
 EXAMPLE = "The capital of France is [MASK]."
+COLUMNS = """\
+FILE is CSV, its first line naming the columns, or JSON lines (.jsonl):
+  masked-lm  text
+  classify   text, label [, text_pair]
+  tag        tokens, tags: one for each token, in CSV parted by spaces
+  answer     question, context, answer [, start: where in the context it begins]
+  choose     text, choices: in CSV parted by |, label: the right one's number from 0
+"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,27 +39,87 @@ def make_parser() -> Parser:
     """Return the parser of the command line."""
     parser = Parser(prog="python -m distilbert_np", description="DistilBERT in NumPy.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    add_fill_mask(verbs)
+    add_train(verbs)
+    return parser
+
+
+def add_fill_mask(verbs: Any) -> None:
+    """Add the verb fill-mask and its options."""
     fill = verbs.add_parser(
         "fill-mask",
         help="fill each [MASK] of a text with the likeliest words",
         description="Fill each [MASK] of a text with the likeliest words.",
         epilog=f'example: python -m distilbert_np fill-mask "{EXAMPLE}"',
     )
+    fill.set_defaults(run=fill_mask)
     fill.add_argument("text", help="a text that holds [MASK], in quotes")
+    add_model(fill)
     fill.add_argument(
+        "--top-k", type=int, default=5, metavar="K", help="answers for each mask"
+    )
+    fill.add_argument("--json", action="store_true", help="print JSON, for machines")
+
+
+def add_train(verbs: Any) -> None:
+    """Add the verb train and its options."""
+    train_verb = verbs.add_parser(
+        "train",
+        help="fine-tune a model on a file of texts with their labels",
+        description="Fine-tune a model on a file of texts with their labels.\n\n"
+        + COLUMNS,
+        epilog="example: python -m distilbert_np train --task classify "
+        "--data topics.csv --out topics --lr 1e-3\n"
+        "Stopped or killed, the same command goes on from the last checkpoint in OUT.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    train_verb.set_defaults(run=train)
+    add = train_verb.add_argument
+    tasks = ("masked-lm", "classify", "tag", "answer", "choose")
+    add("--task", required=True, choices=tasks, help="what to learn")
+    add("--data", required=True, metavar="FILE", help="a .csv or .jsonl file")
+    add("--out", required=True, metavar="FOLDER", help="where the model is written to")
+    add_model(train_verb)
+    add(
+        "--held-out", type=share_or_file, default=0.2, metavar="SHARE|FILE",
+        help="the share of the rows to measure on, or a file of others (default: 0.2)",
+    )
+    for name, kind, default, text in (
+        ("--epochs", int, 3, "times that every row is seen"),
+        ("--batch-size", int, 16, "rows that are computed together"),
+        ("--accumulate", int, 1, "batches that make one step together"),
+        ("--lr", float, 5e-5, "learning rate at its peak"),
+        ("--warmup", float, 0.1, "share of the steps in which it rises to that"),
+        ("--weight-decay", float, 0.01, "pull of the weights towards 0"),
+        ("--max-grad-norm", float, 1.0, "longest gradient, clipped to that"),
+        ("--seed", int, 0, "of order, masks, dropout and what is held out"),
+        ("--max-length", int, None, "tokens that texts are cut to"),
+        ("--save-every", int, None, "steps between checkpoints, beside each epoch's"),
+    ):
+        shown = "" if default is None else f" (default: {default})"
+        add(name, type=kind, default=default, metavar="N", help=text + shown)
+    add("--json", action="store_true", help="print JSON, for machines")
+
+
+def add_model(verb: argparse.ArgumentParser) -> None:
+    """Add the options that choose a model."""
+    verb.add_argument(
         "--model",
         default="tiny",
         help="an embedded model (tiny), a folder, or a name on the Hugging Face Hub "
         f"such as {REAL_MODEL} (default: tiny)",
     )
-    fill.add_argument(
-        "--top-k", type=int, default=5, metavar="K", help="answers for each mask"
-    )
-    fill.add_argument(
+    verb.add_argument(
         "--dtype", choices=("float32", "float64"), default="float32", help="precision"
     )
-    fill.add_argument("--json", action="store_true", help="print JSON, for machines")
-    return parser
+
+
+def share_or_file(text: str) -> float | str:
+    """Return a number if the text is one, else the text: the name of a file."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def fill_mask(arguments: argparse.Namespace) -> None:
@@ -82,6 +150,45 @@ def who_answered(name: str, fill: FillMaskPipeline) -> str:
     return line
 
 
+def train(arguments: argparse.Namespace) -> None:
+    """Answer a train command: fine-tune, and report what came of it."""
+    from .training import Recipe, fine_tune  # here, since it takes its time
+
+    recipe = Recipe(**{
+        name: getattr(arguments, name)
+        for name in ("epochs", "batch_size", "accumulate", "lr", "warmup",
+                     "weight_decay", "max_grad_norm", "seed")
+    })
+    report = fine_tune(
+        arguments.task, arguments.data, arguments.out, arguments.model, recipe,
+        held_out=arguments.held_out, max_length=arguments.max_length,
+        dtype=arguments.dtype, save_every=arguments.save_every,
+        progress=sys.stderr.isatty(),
+    )
+    if arguments.json:
+        print(json.dumps(report))
+        return
+    print(
+        f"{report['task']}, from {report['model']}: {report['examples']} examples, "
+        f"{report['held_out']} held out"
+        + (f", {report['cut_off']} cut off and left out" * bool(report["cut_off"]))
+        + "\n"
+    )
+    for line in table(report["evaluations"]):
+        print(f"  {line}")
+    which = f"epoch {report['best']['epoch']}" if report["best"] else "the last epoch"
+    print(f"\nThe model of {which} is in {report['folder']}")
+
+
+def table(rows: list[dict[str, float]]) -> list[str]:
+    """Return the lines of a table: the names of the columns, then the numbers."""
+    lines = ["".join(f"{name:>12}" for name in row) for row in rows[:1]]
+    for row in rows:
+        cells = (str(v) if isinstance(v, int) else f"{v:.4f}" for v in row.values())
+        lines.append("".join(f"{cell:>12}" for cell in cells))
+    return lines
+
+
 def one_line(message: Any, *_: Any) -> None:
     """Show a warning as a person would say it."""
     print(f"warning: {message}", file=sys.stderr)
@@ -93,10 +200,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = one_line
-            fill_mask(parsed)
+            parsed.run(parsed)
     except DistilBertError as error:
         print(f"{parsed.verb}: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"{parsed.verb}: stopped", file=sys.stderr)
+        return 130
     return 0
 
 

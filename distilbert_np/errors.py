@@ -15,3 +15,7 @@ class CheckpointError(DistilBertError):
 
 class InputError(DistilBertError):
     """An argument of a call (ids, masks, labels, texts) is not what is expected."""
+
+
+class TrainingError(DistilBertError):
+    """Training cannot go on, or cannot be resumed: a loss of NaN, other settings."""

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+PART = ".part"                                   # ends the name of what is not whole
+
 
 def read_json(path: Path, error_class: type[ValueError]) -> dict[str, Any]:
     """Return the object that a JSON file holds; raise `error_class` if there is none.
@@ -33,7 +35,9 @@ def written_whole(path: Path) -> Iterator[Path]:
     """
     import tempfile  # here, since it takes its time
 
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name}.", suffix=PART
+    )
     os.close(handle)
     try:
         yield Path(temporary)
@@ -42,3 +46,21 @@ def written_whole(path: Path) -> Iterator[Path]:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+@contextmanager
+def written_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder to write to, and rename it to `path` when all went well.
+    """
+    temporary = path.with_name(f".{path.name}{PART}")
+    temporary.mkdir(parents=True)
+    yield temporary
+    os.replace(temporary, path)
+
+
+def delete_parts(folder: Path) -> None:
+    """Delete the temporary files and folders that killed writers left in a folder."""
+    import shutil  # here, since it takes its time
+
+    for part in folder.glob(f".*{PART}"):
+        shutil.rmtree(part) if part.is_dir() else part.unlink()

@@ -392,14 +392,18 @@ def load_params(
     return as_params(tensors, head), report
 
 
-def save_params(params: Tree, folder: Path) -> None:
-    """Write model.safetensors into `folder`, bit for bit, as transformers reads it."""
+def save_tensors(tensors: dict[str, Array], path: Path) -> None:
+    """Write a safetensors file, every array bit for bit."""
     from safetensors.numpy import save_file
 
     # The library writes an array's memory as it lies: a transposed one comes out
     # scrambled unless it is laid straight first.
-    tensors = {
-        name: np.ascontiguousarray(array) for name, array in flatten(params).items()
-    }
+    straight = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    save_file(straight, path, metadata={"format": "pt"})
+
+
+def save_params(params: Tree, folder: Path) -> None:
+    """Write model.safetensors into `folder`, whole or not at all, for transformers too.
+    """
     with written_whole(folder / "model.safetensors") as path:
-        save_file(tensors, path, metadata={"format": "pt"})
+        save_tensors(flatten(params), path)

@@ -1,4 +1,33 @@
-"""What a model needs in order to learn; for now, the text of the embedded model.
+"""How a model learns: optimisers, batches, the loop; and the tiny world's text.
 
-`tiny_world` writes it: simple, true English sentences about a small closed world.
+    optimizers.py   SGD, Adam, AdamW; clipping, and the schedule of the learning rate
+    batches.py      examples of like length together, filled up, masked
+    loop.py         fit: forward, backward, step, again; checkpoints.py lets it go on
+    metrics.py      accuracy, F1, exact match on what was held out
+    tasks.py        files of texts with labels → examples
+    tiny_world.py   the text that the embedded model learned from
 """
+
+from .batches import batches_by_length, make_batch, mask_tokens, pad
+from .loop import History, Recipe, fit, train_step
+from .metrics import evaluate
+from .optimizers import SGD, Adam, AdamW, clip_by_global_norm, linear_schedule
+from .tasks import fine_tune
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "History",
+    "Recipe",
+    "batches_by_length",
+    "clip_by_global_norm",
+    "evaluate",
+    "fine_tune",
+    "fit",
+    "linear_schedule",
+    "make_batch",
+    "mask_tokens",
+    "pad",
+    "train_step",
+]

@@ -1,0 +1,137 @@
+"""Batches: examples of like length together, filled up, and for masked LM, masked.
+
+An example is a dict of what a call takes for one text, unpadded, as the tokenizer
+returns it: `{"input_ids": [101, …, 102], "labels": 1}`. A batch holds the same names,
+as arrays. Chance comes from one explicit rng.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..functions import Array
+from ..losses import IGNORED
+from ..models import DistilBertPreTrainedModel
+from ..tokenizer import DistilBertTokenizer
+
+Example = dict[str, Any]
+Batch = dict[str, Array]
+
+POOL = 32                                        # batches that are sorted together
+LABELLED_TOKENS = ("masked_lm", "token")         # heads with a label for each token
+
+
+def batches_by_length(
+    lengths: Sequence[int], batch_size: int, rng: "np.random.Generator"
+) -> list[Array]:
+    """Return the numbers of all examples in batches of like length, in random order.
+
+    Little is left to fill up then. As only pools of some batches are sorted, a text
+    meets others in the next epoch.
+    """
+    lengths = np.asarray(lengths)
+    order = rng.permutation(len(lengths))
+    batches = []
+    for pool in chunks(order, POOL * batch_size):
+        by_length = pool[np.argsort(lengths[pool], kind="stable")]
+        batches += chunks(by_length, batch_size)
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def length(example: Example) -> int:
+    """Return how many tokens an example has; of choices, the longest."""
+    ids = example["input_ids"]
+    return len(ids) if np.ndim(ids[0]) == 0 else max(len(choice) for choice in ids)
+
+
+def chunks(rows: Sequence[Any], size: int) -> list[Any]:
+    """Return a sequence cut into pieces of `size`; the last may be shorter."""
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def make_batch(
+    examples: Sequence[Example],
+    model: DistilBertPreTrainedModel,
+    tokenizer: DistilBertTokenizer | None,
+    rng: "np.random.Generator",
+) -> Batch:
+    """Return examples as one batch for this model.
+
+    For masked LM, tokens are masked anew each time, unless the examples have labels.
+    """
+    batch = pad(examples, model.config.pad_token_id or 0, model.head in LABELLED_TOKENS)
+    if model.head == "masked_lm" and "labels" not in batch:
+        if tokenizer is None:
+            raise InputError("tokenizer: needed to mask tokens; or give labels")
+        batch["input_ids"], batch["labels"] = mask_tokens(
+            batch["input_ids"], rng, tokenizer.mask_token_id,
+            tokenizer.all_special_ids, model.config.vocab_size,
+        )
+    return batch
+
+
+def pad(examples: Sequence[Example], pad_token_id: int, token_labels: bool) -> Batch:
+    """Return examples as arrays (B, L), or (B, C, L), the shorter ones filled up.
+
+    The attention mask hides what was filled in; labels there, if each token has one,
+    are −100.
+    """
+    fillers = {"input_ids": pad_token_id, "attention_mask": 0}
+    if token_labels:
+        fillers["labels"] = IGNORED
+    batch = {}
+    for name in examples[0]:
+        values = [example[name] for example in examples]
+        filler = fillers.get(name)
+        batch[name] = np.array(values) if filler is None else pad_rows(values, filler)
+    if "attention_mask" not in batch:
+        ids = pad_rows([example["input_ids"] for example in examples], -1)
+        batch["attention_mask"] = (ids >= 0).astype(np.int64)
+    return batch
+
+
+def pad_rows(rows: Sequence[Any], filler: int) -> Array:
+    """Return rows of integers as (B, L), or lists of C such rows as (B, C, L)."""
+    if np.ndim(rows[0][0]) == 0:
+        length = max(len(row) for row in rows)
+        return np.array([[*row, *[filler] * (length - len(row))] for row in rows])
+    counts = {len(choices) for choices in rows}
+    if len(counts) > 1:
+        found = " and ".join(map(str, sorted(counts)))
+        raise InputError(f"choices: expected as many in each example, found {found}")
+    flat = pad_rows([row for choices in rows for row in choices], filler)
+    return flat.reshape(len(rows), -1, flat.shape[-1])
+
+
+def mask_tokens(
+    input_ids: Array,
+    rng: "np.random.Generator",
+    mask_token_id: int,
+    special_ids: Sequence[int],
+    vocab_size: int,
+    share: float = 0.15,
+) -> tuple[Array, Array]:
+    """Return ids (B, L) in which tokens are to be guessed, and the labels (B, L).
+
+    Each token that is not special is chosen with chance `share`; of these 80 % become
+    [MASK], 10 % any token, 10 % stay (Devlin et al., arXiv 1810.04805, 3.1). Labels
+    are −100 where nothing was chosen. At least one token is, if there is any: a batch
+    that asks nothing has no loss.
+    """
+    choosable = ~np.isin(input_ids, special_ids)                         # (B, L)
+    luck = np.where(choosable, rng.random(input_ids.shape), np.inf)
+    chosen = (luck < share) | (choosable & (luck == luck.min()))
+    fate = rng.random(input_ids.shape)
+    any_token = rng.integers(vocab_size, size=input_ids.shape)
+    ids = np.where(chosen & (fate < 0.8), mask_token_id, input_ids)
+    ids = np.where(chosen & (fate >= 0.9), any_token, ids)
+    return ids, np.where(chosen, input_ids, IGNORED)
+
+
+def n_labels(batch: Batch) -> int:
+    """Return how many labels a batch's loss is the mean over."""
+    if "start_positions" in batch:
+        return len(batch["start_positions"])
+    return int(np.count_nonzero(batch["labels"] != IGNORED))

@@ -1,0 +1,328 @@
+"""The loop: forward, backward, a step of the optimiser; and again.
+
+    fit(model, examples, tokenizer, Recipe(epochs=5, lr=1e-3), folder="out")
+
+Memory: beside the parameters there are gradients and the optimiser's moments (for Adam
+two), all of their size, and the trace of one batch, which goes as soon as the gradients
+are there. It is the same in every step.
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from ..errors import InputError, TrainingError
+from ..functions import Array
+from ..models import DistilBertPreTrainedModel
+from ..outputs import ModelOutput
+from ..tokenizer import DistilBertTokenizer
+from ..trees import Tree, flatten
+from .batches import (
+    Batch,
+    Example,
+    batches_by_length,
+    chunks,
+    length,
+    make_batch,
+    n_labels,
+)
+from .checkpoints import load_tensors, read_state, save_checkpoint
+from .metrics import Metrics, evaluate
+from .optimizers import AdamW, Optimizer, clip_by_global_norm, linear_schedule
+
+# What a random stream is for: each epoch and each step has one of its own, made from
+# the seed, so that a run that goes on after a kill draws what it would have drawn.
+ORDER, STEP = 1, 2
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the outcome of a run depends on, beside the model and the examples."""
+
+    epochs: int = 3
+    batch_size: int = 16
+    accumulate: int = 1                          # batches that make one step together
+    optimizer: type[Optimizer] = AdamW
+    options: dict[str, Any] = field(default_factory=dict)    # its own, such as betas
+    lr: float = 5e-5                             # at the peak
+    weight_decay: float = 0.01                   # none on biases and LayerNorms
+    warmup: float = 0.1                          # share of the steps
+    max_grad_norm: float = 1.0
+    seed: int = 0                                # of order, masks and dropout
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "accumulate", "seed"):
+            value, least = getattr(self, name), int(name != "seed")
+            if type(value) is not int or value < least:
+                raise InputError(
+                    f"{name}: expected a whole number of at least {least}, "
+                    f"found {value!r}"
+                )
+        for name in ("lr", "weight_decay", "warmup", "max_grad_norm"):
+            value, most = getattr(self, name), 1 if name == "warmup" else math.inf
+            if type(value) not in (int, float) or not 0 <= value <= most:
+                raise InputError(f"{name}: expected a number from 0, found {value!r}")
+
+    def settings(self) -> dict[str, Any]:
+        """Return the fields, ready for JSON."""
+        return asdict(self) | {"optimizer": self.optimizer.__name__}
+
+
+@dataclass
+class History:
+    """What became of a run: the loss of each step, and the evaluation of each epoch."""
+
+    losses: list[float] = field(default_factory=list)
+    evaluations: list[Metrics] = field(default_factory=list)
+
+    @property
+    def best(self) -> Metrics | None:
+        """The evaluation whose first figure is the best; the earlier one of equals."""
+        return max(self.evaluations, key=merit) if self.evaluations else None
+
+
+def merit(evaluation: Metrics) -> tuple[float, ...]:
+    """Return what evaluations are compared by: the first figure, and then the loss."""
+    figures = [v for name, v in evaluation.items() if name not in ("epoch", "loss")]
+    return (*figures[:1], -evaluation["loss"])
+
+
+def fit(
+    model: DistilBertPreTrainedModel,
+    examples: Iterable[Example],
+    tokenizer: DistilBertTokenizer | None = None,
+    recipe: Recipe | None = None,
+    *,
+    held_out: Iterable[Example] | None = None,
+    folder: str | Path | None = None,
+    save_every: int | None = None,
+    progress: bool = True,
+) -> History:
+    """Train a model in place; return its losses, and how it did after each epoch.
+
+    `examples` are dicts of what the model's call takes for one text, unpadded; for
+    masked LM `input_ids` will do, with a `tokenizer` to mask them. `held_out` examples
+    are evaluated after each epoch. `folder` receives the model: the best epoch's, if
+    some are held out, else the last. It also receives a checkpoint after every
+    `save_every` steps and each epoch: called again with the same arguments, a run that
+    was stopped goes on from there, and ends with the bits it would have ended with.
+
+    Raises TrainingError where a loss or gradient is not finite, naming the first such
+    tensor, or where `folder` holds another run; InputError for unusable arguments.
+    """
+    recipe = recipe or Recipe()
+    run = Run(model, examples, tokenizer, recipe, held_out, folder)
+    run.resume()
+    start, n_tokens = time.monotonic(), 0
+    with tqdm(
+        total=run.n_steps, initial=run.step, unit="step", disable=not progress
+    ) as bar:
+        for epoch in range(run.step // run.steps_per_epoch, recipe.epochs):
+            for batches in run.order(epoch)[run.step % run.steps_per_epoch :]:
+                n_tokens += run.take_step(batches)
+                rate = n_tokens / (time.monotonic() - start)
+                loss = run.history.losses[-1]
+                bar.set_postfix_str(f"loss {loss:.3f}, {rate:,.0f} tokens/s", False)
+                bar.update()
+                amid_epoch = run.step % run.steps_per_epoch
+                if save_every and amid_epoch and run.step % save_every == 0:
+                    run.save()
+            run.evaluate(epoch)
+            run.save()
+    return run.history
+
+
+class Run:
+    """A run of training: the model, what it learns from, and how far it has come."""
+
+    def __init__(
+        self,
+        model: DistilBertPreTrainedModel,
+        examples: Iterable[Example],
+        tokenizer: DistilBertTokenizer | None,
+        recipe: Recipe,
+        held_out: Iterable[Example] | None,
+        folder: str | Path | None,
+    ) -> None:
+        if model.head == "base":
+            raise InputError("model: DistilBertModel has no loss; take one with a head")
+        self.model, self.tokenizer, self.recipe = model, tokenizer, recipe
+        self.examples = checked_examples("examples", examples)
+        self.held_out = held_out and checked_examples("held_out", held_out)
+        self.folder = None if folder is None else Path(folder)
+        self.optimizer = recipe.optimizer(
+            model.params, lr=recipe.lr, weight_decay=recipe.weight_decay,
+            **recipe.options,
+        )
+        n_batches = math.ceil(len(self.examples) / recipe.batch_size)
+        self.steps_per_epoch = math.ceil(n_batches / recipe.accumulate)
+        self.n_steps = recipe.epochs * self.steps_per_epoch
+        self.step = 0
+        self.history = History()
+
+    def order(self, epoch: int) -> list[list[Array]]:
+        """Return the numbers of the examples of each batch of each step of an epoch."""
+        rng = np.random.default_rng([self.recipe.seed, epoch, ORDER])
+        lengths = [length(example) for example in self.examples]
+        batches = batches_by_length(lengths, self.recipe.batch_size, rng)
+        return chunks(batches, self.recipe.accumulate)
+
+    def take_step(self, order: list[Array]) -> int:
+        """Train once on batches of these examples; return how many tokens they had."""
+        recipe = self.recipe
+        rng = np.random.default_rng([recipe.seed, self.step, STEP])
+        batches = [
+            make_batch(
+                [self.examples[row] for row in rows], self.model, self.tokenizer, rng
+            )
+            for rows in order
+        ]
+        warmup_steps = math.ceil(recipe.warmup * self.n_steps)
+        lr = recipe.lr * linear_schedule(self.step, warmup_steps, self.n_steps)
+        self.step += 1
+        try:
+            loss = train_step(
+                self.model, batches, self.optimizer, lr, recipe.max_grad_norm, rng
+            )
+        except TrainingError as error:
+            raise TrainingError(f"step {self.step}: {error}") from None
+        self.history.losses.append(loss)
+        return sum(int(batch["attention_mask"].sum()) for batch in batches)
+
+    def evaluate(self, epoch: int) -> None:
+        """Evaluate what is held out, and save the model if none was better before."""
+        if self.held_out:
+            metrics = evaluate(
+                self.model, self.held_out, self.tokenizer,
+                batch_size=self.recipe.batch_size, seed=self.recipe.seed,
+            )
+            self.history.evaluations.append({"epoch": epoch + 1} | metrics)
+            if self.history.best is not self.history.evaluations[-1]:
+                return
+        if self.folder:
+            self.model.save_pretrained(self.folder)
+            if self.tokenizer:
+                self.tokenizer.save_pretrained(self.folder)
+
+    # --- going on after a stop --------------------------------------------------------
+
+    def settings(self) -> dict[str, Any]:
+        """Return what a run must share with another one to be the same."""
+        config = self.model.config.to_dict()
+        for name in ("architectures", "dtype", "problem_type"):  # runs settle these
+            config.pop(name, None)
+        settings = self.recipe.settings() | {
+            "model": repr(self.model),
+            "configuration": config,
+            "examples": digest(self.examples),
+            "held_out": digest(self.held_out),
+        }
+        return json.loads(json.dumps(settings))
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        if self.folder:
+            state = {"step": self.step, "settings": self.settings()}
+            save_checkpoint(self.folder, self.optimizer, state | asdict(self.history))
+
+    def resume(self) -> None:
+        """Go on from the checkpoint in the folder, if there is one."""
+        state = self.folder and read_state(self.folder)
+        if not state:
+            return
+        theirs = state["settings"]
+        for name, ours in self.settings().items():
+            if theirs.get(name) != ours:
+                raise TrainingError(
+                    f"{self.folder}: holds a checkpoint of a run with {name} "
+                    f"{theirs.get(name)!r:.40}, now {ours!r:.40}; choose another folder"
+                )
+        load_tensors(self.folder, self.optimizer)
+        self.step = self.optimizer.n_steps = state["step"]
+        self.history = History(state["losses"], state["evaluations"])
+
+
+def checked_examples(name: str, examples: Iterable[Example]) -> list[Example]:
+    """Return the examples as a list; raise InputError unless there are some."""
+    found = list(examples)
+    if not found or not all(
+        isinstance(example, dict) and "input_ids" in example for example in found
+    ):
+        raise InputError(f"{name}: expected dicts with input_ids, found {found!r:.40}")
+    return found
+
+
+def digest(examples: list[Example] | None) -> str:
+    """Return a fingerprint of examples."""
+    text = json.dumps(examples, default=lambda array: array.tolist())
+    return sha256(text.encode()).hexdigest()
+
+
+# --- one step -------------------------------------------------------------------------
+
+
+def train_step(
+    model: DistilBertPreTrainedModel,
+    batches: Sequence[Batch],
+    optimizer: Optimizer,
+    lr: float,
+    max_grad_norm: float,
+    rng: "np.random.Generator | None",
+) -> float:
+    """Move the parameters once, by the mean gradient of some batches; return the loss.
+
+    Each batch weighs as much as it has labels, so several small ones make the step that
+    one large one would. Raises TrainingError where a number is not finite.
+    """
+    batches = [batch for batch in batches if n_labels(batch)]
+    if not batches:
+        raise TrainingError("no label counts, all are −100")
+    total = sum(n_labels(batch) for batch in batches)
+    loss, grads = 0.0, None
+    for batch in batches:
+        share = n_labels(batch) / total
+        out = model(**batch, trace=True, rng=rng)
+        check_loss(out)
+        loss += share * float(out.loss)
+        batch_grads = model.backward(out, {"loss": share})
+        del out                                  # the trace is most of the memory
+        grads = added(grads, batch_grads)
+    norm = clip_by_global_norm(grads, max_grad_norm)
+    if not math.isfinite(norm):
+        raise TrainingError(f"the loss is {loss:.4g}, but {not_finite(grads)}")
+    optimizer.step(grads, lr)
+    return loss
+
+
+def added(grads: Tree | None, more: Tree) -> Tree:
+    """Return the sum of two trees of gradients, the first of which may be missing."""
+    if grads is None:
+        return more
+    for gradient, other in zip(
+        flatten(grads).values(), flatten(more).values(), strict=True
+    ):
+        gradient += other
+    return grads
+
+
+def check_loss(out: ModelOutput) -> None:
+    """Raise TrainingError, naming the first tensor at fault, unless the loss is finite.
+    """
+    if not np.isfinite(out.loss):
+        raise TrainingError(f"the loss is {out.loss}: {not_finite(out.trace)}")
+
+
+def not_finite(tensors: Tree) -> str:
+    """Say which of some tensors is the first that holds NaN or infinity."""
+    for name, array in flatten(tensors).items():
+        if not np.isfinite(array).all():
+            return f"{name} is the first tensor that is not finite"
+    return "their squares are too large to add up"

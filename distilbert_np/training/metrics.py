@@ -1,0 +1,175 @@
+"""How good a model is, on examples that it was not trained on."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..functions import Array
+from ..losses import IGNORED
+from ..models import DistilBertPreTrainedModel
+from ..outputs import ModelOutput
+from ..tokenizer import DistilBertTokenizer
+from .batches import (
+    Batch,
+    Example,
+    batches_by_length,
+    length,
+    make_batch,
+    n_labels,
+)
+
+Metrics = dict[str, float]
+LONGEST_ANSWER = 30                              # tokens
+
+
+def evaluate(
+    model: DistilBertPreTrainedModel,
+    examples: Sequence[Example],
+    tokenizer: DistilBertTokenizer | None = None,
+    *,
+    batch_size: int = 16,
+    seed: int = 0,
+) -> Metrics:
+    """Return how a model does on examples: first the figure to judge it by, last loss.
+
+    masked LM               accuracy of the masked tokens, which `seed` chooses
+    sequence                accuracy, and f1, the mean of the classes'; else loss alone
+    multiple choice         accuracy
+    token                   f1 of the spans that the tags mark, accuracy of the tags
+    question answering      f1 of the answers' tokens, exact_match of the answers
+    """
+    rng = np.random.default_rng(seed)
+    lengths = [length(example) for example in examples]
+    losses, counts, guesses, labels = [], [], [], []
+    for rows in batches_by_length(lengths, batch_size, rng):
+        batch = make_batch([examples[row] for row in rows], model, tokenizer, rng)
+        out = model(**batch)
+        losses.append(float(out.loss))
+        counts.append(n_labels(batch))
+        guesses += [*guessed(out, batch)]
+        labels += [*wanted(batch)]
+    loss = {"loss": float(np.average(losses, weights=counts))}
+    if model.head == "sequence" and is_of_numbers(model):
+        return loss
+    return FIGURES[model.head](guesses, labels, model.config.id2label) | loss
+
+
+def is_of_numbers(model: DistilBertPreTrainedModel) -> bool:
+    """Whether a sequence model gives numbers, or a truth for each label: no one class.
+    """
+    return model.config.problem_type != "single_label_classification"
+
+
+def guessed(out: ModelOutput, batch: Batch) -> Array:
+    """Return the likeliest classes (B,) or (B, L), or answers (B, 2): first and last.
+    """
+    if "start_positions" not in batch:
+        return out.logits.argmax(axis=-1)
+    hidden = np.where(batch["attention_mask"], 0, -np.inf)               # (B, L)
+    starts, ends = out.start_logits + hidden, out.end_logits + hidden
+    return np.array([best_span(*pair) for pair in zip(starts, ends, strict=True)])
+
+
+def best_span(starts: Array, ends: Array) -> tuple[int, int]:
+    """Return first and last token of the likeliest answer, from scores (L,) and (L,).
+
+    It ends where it starts or later, and has at most LONGEST_ANSWER tokens.
+    """
+    scores = starts[:, None] + ends                                      # (L, L)
+    possible = np.triu(np.ones_like(scores)) - np.triu(
+        np.ones_like(scores), LONGEST_ANSWER
+    )
+    best = np.where(possible, scores, -np.inf).argmax()
+    start, end = np.unravel_index(best, scores.shape)
+    return int(start), int(end)
+
+
+def wanted(batch: Batch) -> Array:
+    """Return the labels (B,) or (B, L), or the answers (B, 2)."""
+    if "start_positions" not in batch:
+        return batch["labels"]
+    return np.stack([batch["start_positions"], batch["end_positions"]], axis=-1)
+
+
+# --- the figures of each head ---------------------------------------------------------
+# Each takes a guess and a label for every example, and the names of the classes.
+
+
+def f1_score(n_shared: int, n_guessed: int, n_wanted: int) -> float:
+    """Return the harmonic mean of precision and recall; 1 where nothing is to find."""
+    total = n_guessed + n_wanted
+    return 2 * n_shared / total if total else 1.0
+
+
+def accuracy(guesses: Sequence[Array], labels: Sequence[Array]) -> float:
+    """Return the share of right guesses where a label is not −100."""
+    flat_guesses, flat_labels = np.hstack(guesses), np.hstack(labels)
+    counted = flat_labels != IGNORED
+    return float((flat_guesses == flat_labels)[counted].mean())
+
+
+def word_figures(guesses: list[Array], labels: list[Array], names: dict) -> Metrics:
+    """Return the accuracy, of masked words or of choices."""
+    return {"accuracy": accuracy(guesses, labels)}
+
+
+def class_figures(guesses: list[Array], labels: list[Array], names: dict) -> Metrics:
+    """Return the accuracy, and the mean F1 of the classes that occur."""
+    right, wrong = np.array(guesses), np.array(labels)
+    by_class = [
+        f1_score(
+            np.sum((right == number) & (wrong == number)),
+            np.sum(right == number), np.sum(wrong == number),
+        )
+        for number in np.union1d(right, wrong)
+    ]
+    return {"accuracy": accuracy(guesses, labels), "f1": float(np.mean(by_class))}
+
+
+def tag_figures(guesses: list[Array], labels: list[Array], names: dict) -> Metrics:
+    """Return the F1 of the spans that the tags mark, and the accuracy of the tags."""
+    n_shared = n_guessed = n_wanted = 0
+    for guess, label in zip(guesses, labels, strict=True):
+        counted = label != IGNORED
+        found = spans([names[tag] for tag in guess[counted]])
+        true = spans([names[tag] for tag in label[counted]])
+        n_shared += len(found & true)
+        n_guessed += len(found)
+        n_wanted += len(true)
+    f1 = f1_score(n_shared, n_guessed, n_wanted)
+    return {"f1": f1, "accuracy": accuracy(guesses, labels)}
+
+
+def spans(tags: Sequence[str]) -> set[tuple[str, int, int]]:
+    """Return the spans that tags mark: their kind, first and last token.
+
+    "B-animal" opens a span and "I-animal" goes on with it; tags without such letters
+    mark a span by repeating. "O" is outside.
+    """
+    found, kind, start = set(), "O", 0
+    for i, tag in enumerate([*tags, "O"]):
+        letter, name = (tag[0], tag[2:]) if tag[:2] in ("B-", "I-") else ("", tag)
+        if name != kind or letter == "B":
+            if kind != "O":
+                found.add((kind, start, i - 1))
+            kind, start = name, i
+    return found
+
+
+def answer_figures(guesses: list[Array], labels: list[Array], names: dict) -> Metrics:
+    """Return the mean F1 of the answers' tokens, and the share that match exactly."""
+    f1, exact = [], []
+    for (start, end), (true_start, true_end) in zip(guesses, labels, strict=True):
+        n_shared = max(0, min(end, true_end) - max(start, true_start) + 1)
+        f1.append(f1_score(n_shared, end - start + 1, true_end - true_start + 1))
+        exact.append((start, end) == (true_start, true_end))
+    return {"f1": float(np.mean(f1)), "exact_match": float(np.mean(exact))}
+
+
+FIGURES = {
+    "masked_lm": word_figures,
+    "sequence": class_figures,
+    "multiple_choice": word_figures,
+    "token": tag_figures,
+    "question_answering": answer_figures,
+}
