@@ -4,10 +4,11 @@ Each takes float32 or float64 and answers in the same dtype; none keeps state. S
 are written with letters: B batch, L length, D dim, V vocabulary, C classes (config.py
 has the whole key), I and O for numbers in and out, R for rows of any leading axes.
 
-Below each X stands X_backward. It is given dy, the gradient of the loss with respect to
-what X returned (of its shape), and returns the gradients with respect to what X read:
-dx first, then those of the parameters by name. A comment quotes the line that it
-differentiates; the rule is the chain rule and nothing else.
+Below X stands X_backward. It is given dy, the gradient of the loss with respect to what
+X returned, and returns the gradients with respect to what X read: dx first, then those
+of the parameters by name, each of the shape of what it is the gradient of. A comment
+quotes the line that is differentiated. (sigmoid and log_softmax are only parts of other
+functions, and are differentiated there.)
 """
 
 import math
@@ -30,7 +31,7 @@ def linear(x: Array, weight: Array, bias: Array) -> Array:       # (..., I) -> (
 
 def linear_backward(dy: Array, x: Array, weight: Array) -> tuple[Array, Gradients]:
     """Return dx (..., I), and the gradients of weight (O, I) and bias (O,)."""
-    # y = x @ weight.T + bias: every row of x met the same weight, so rows add up
+    # y = x @ weight.T + bias: all rows of x met one weight, so their gradients add up
     dx = dy @ weight                                             # (..., I)
     dy, x = as_rows(dy), as_rows(x)                              # (R, O), (R, I)
     return dx, {"weight": dy.T @ x, "bias": dy.sum(axis=0)}
@@ -78,7 +79,7 @@ def softmax(x: Array) -> Array:                                  # (..., C) -> (
 
 def softmax_backward(dy: Array, y: Array) -> Array:              # (..., C) -> (..., C)
     """Return dx, from the probabilities y that softmax returned."""
-    # ∂y_i/∂x_j is y_i (1 − y_i) where i = j, else −y_i y_j
+    # y = exp_x / exp_x.sum(): ∂y_i/∂x_j is y_i (1 − y_i) for i = j, else −y_i y_j
     return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
 
 
@@ -164,7 +165,8 @@ def gelu(x: Array) -> Array:                                     # (...) -> (...
 def gelu_backward(dy: Array, x: Array) -> Array:                 # (...) -> (...)
     """Return dy · (Φ(x) + x·φ(x)), where φ, the normal density, is the slope of Φ."""
     # y = x·Φ(x)
-    return dy * _in_blocks(_gelu_slope, x, terms_for_float32=19)
+    # Near the slope's zero, at −0.75, float32 needs more terms than elsewhere.
+    return dy * _in_blocks(_gelu_slope, x, terms_for_float32=21)
 
 
 def gelu_new(x: Array) -> Array:                                 # (...) -> (...)
@@ -196,6 +198,7 @@ def relu(x: Array) -> Array:                                     # (...) -> (...
 
 def relu_backward(dy: Array, x: Array) -> Array:                 # (...) -> (...)
     """Return dy where x is positive, else 0 (at 0 too, where relu has no slope)."""
+    # y = np.maximum(x, 0)
     return dy * (x > 0)
 
 
@@ -223,6 +226,7 @@ def tanh(x: Array) -> Array:                                     # (...) -> (...
 
 def tanh_backward(dy: Array, x: Array) -> Array:                 # (...) -> (...)
     """Return dx; the slope of tanh is 1 − tanh²."""
+    # y = np.tanh(x)
     y = np.tanh(x)
     return dy * (1 - y * y)
 

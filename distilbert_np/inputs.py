@@ -14,6 +14,12 @@ from .config import DistilBertConfig
 from .errors import InputError
 from .functions import Array
 from .losses import IGNORED
+from .outputs import ModelOutput
+
+
+def shown(value: Any) -> str:
+    """Return the beginning of how a value prints, in one line."""
+    return " ".join(repr(value).split())[:40]
 
 
 def as_array(name: str, value: Any) -> Array:
@@ -26,7 +32,7 @@ def as_array(name: str, value: Any) -> Array:
         message = f"{name}: expected an array, found rows of unequal length"
         raise InputError(message) from None
     if array.dtype == object:
-        raise InputError(f"{name}: expected numbers, found {value!r:.40}")
+        raise InputError(f"{name}: expected numbers, found {shown(value)}")
     return array
 
 
@@ -190,7 +196,7 @@ def check_rng(rng: Any) -> "np.random.Generator | None":
     if rng is not None and not isinstance(rng, np.random.Generator):
         raise InputError(
             f"rng: expected a np.random.Generator, such as np.random.default_rng(0), "
-            f"found {rng!r:.40}"
+            f"found {shown(rng)}"
         )
     return rng
 
@@ -263,20 +269,22 @@ def check_cotangents(out: Any, cotangents: Any, dtype: np.dtype) -> dict[str, An
     `hidden_states` and `attentions` are sequences, with None where there is nothing.
     Without any, it is the loss that is differentiated.
     """
-    fields = {} if out is None else dict(out.items())
+    if not isinstance(out, ModelOutput):
+        raise InputError(f"out: expected what the model returned, found {shown(out)}")
+    fields = dict(out.items())
     if "trace" not in fields:
         raise InputError("out: has no trace; call the model with trace=True")
     if cotangents is None:
         if "loss" not in fields:
             raise InputError(
-                "out: has no loss; call the model with labels, or give the gradients "
-                "of other outputs, such as {'logits': dlogits}"
+                "out: has no loss; call the model with labels, or give a dictionary of "
+                f"gradients of what it has: {', '.join(list(fields)[:-1])}"
             )
         return {"loss": 1.0}
     if not isinstance(cotangents, Mapping) or not cotangents:
         raise InputError(
             "cotangents: expected a dictionary such as {'logits': dlogits}, "
-            f"found {cotangents!r:.40}"
+            f"found {shown(cotangents)}"
         )
     del fields["trace"]
     for name in cotangents:
@@ -296,8 +304,12 @@ def check_cotangent(name: str, gradient: Any, output: Any, dtype: np.dtype) -> A
         numbers = check_numbers(name, gradient, dtype)
         check_shape(name, numbers, np.shape(output))
         return numbers
-    if not isinstance(gradient, (list, tuple)) or len(gradient) != len(output):
-        raise InputError(f"{name}: expected {len(output)} arrays, or None for some")
+    is_list = isinstance(gradient, (list, tuple))
+    if not is_list or len(gradient) != len(output):
+        found = len(gradient) if is_list else shown(gradient)
+        raise InputError(
+            f"{name}: expected a list of {len(output)}, arrays or None, found {found}"
+        )
     return [
         None if d is None else check_cotangent(f"{name}[{i}]", d, output[i], dtype)
         for i, d in enumerate(gradient)

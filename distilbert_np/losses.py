@@ -37,7 +37,7 @@ def cross_entropy_backward(
     drows = softmax(logits[counted])                               # (R, C)
     drows[np.arange(len(drows)), labels[counted]] -= 1
     dlogits = np.zeros_like(logits)
-    dlogits[counted] = drows * (dloss / max(len(drows), 1))
+    dlogits[counted] = drows * (float(dloss) / max(len(drows), 1))
     return dlogits
 
 
@@ -50,7 +50,7 @@ def mse(predictions: Array, targets: Array) -> np.floating:
 def mse_backward(dloss: float, predictions: Array, targets: Array) -> Array:
     """Return the gradient of the predictions."""
     # loss = mean((predictions − targets)²)
-    return (predictions - targets) * (2 * dloss / predictions.size)
+    return (predictions - targets) * (2 * float(dloss) / predictions.size)
 
 
 def bce_with_logits(logits: Array, targets: Array) -> np.floating:
@@ -66,7 +66,7 @@ def bce_with_logits(logits: Array, targets: Array) -> np.floating:
 def bce_with_logits_backward(dloss: float, logits: Array, targets: Array) -> Array:
     """Return the gradient of the logits, in which all but σ(x) − t cancels."""
     # loss = mean(−t·log σ(x) − (1 − t)·log(1 − σ(x)))
-    return (sigmoid(logits) - targets) * (dloss / logits.size)
+    return (sigmoid(logits) - targets) * (float(dloss) / logits.size)
 
 
 def kl_divergence(
@@ -96,7 +96,7 @@ def kl_divergence_backward(
     # loss = T² · mean over rows of Σ p·(log p − log softmax(student_logits / T))
     p = softmax(teacher_logits / temperature)                      # (R, C)
     q = softmax(student_logits / temperature)                      # (R, C)
-    return (q - p) * (dloss * temperature / len(q))
+    return (q - p) * (float(dloss) * temperature / len(q))
 
 
 def cosine_loss(x: Array, y: Array) -> np.floating:
@@ -115,7 +115,7 @@ def cosine_loss_backward(dloss: float, x: Array, y: Array) -> Array:
     x_squared = (x * x).sum(axis=-1, keepdims=True) + 1e-12        # (R, 1)
     y_squared = (y * y).sum(axis=-1, keepdims=True) + 1e-12        # (R, 1)
     product = (x * y).sum(axis=-1, keepdims=True)                  # (R, 1)
-    dcosine = -dloss / len(x)
+    dcosine = -float(dloss) / len(x)
     return dcosine * (y - x * (product / x_squared)) / np.sqrt(x_squared * y_squared)
 
 

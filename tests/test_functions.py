@@ -1,4 +1,7 @@
-"""The primitives: exact to the last bits, tails included, and quiet on huge numbers."""
+"""The primitives: exact to the last bits, tails included, and quiet on huge numbers.
+
+Their derivatives are compared with mpmath's, which knows no formula of ours.
+"""
 
 import math
 
@@ -205,3 +208,258 @@ def test_integers_and_plain_numbers_are_taken_too():
 def test_strided_input_gives_the_same(dtype):
     x = rows(dtype)
     np.testing.assert_array_equal(functions.gelu(x.T), functions.gelu(x).T)
+
+
+# --- backward: the activations --------------------------------------------------------
+
+# Where GELU's slope is zero. Near it no relative bound can hold in float64, and in
+# float32 it can only because the slope is computed in float64.
+GELU_TURNS = -0.7517915246935645
+
+
+def gelu_slope(mpmath, x):
+    """Return Φ(x) + x·φ(x) of each number."""
+    exact = [mpmath.mpf(float(v)) for v in x]
+    return [mpmath.erfc(-v / mpmath.sqrt(2)) / 2 + v * mpmath.npdf(v) for v in exact]
+
+
+def around(centre, dtype, steps=60):
+    """Return the floats next to a number, so many on either side."""
+    centre = dtype(centre)
+    return centre + np.arange(-steps, steps + 1).astype(dtype) * np.spacing(centre)
+
+
+def test_gelu_slope_is_the_derivative_of_gelu(mpmath):
+    def gelu(v):
+        return v * mpmath.erfc(-v / mpmath.sqrt(2)) / 2
+
+    x = np.array([-30, -3, -0.75, -1e-9, 0, 0.5, 8])
+    for v, slope in zip(x, gelu_slope(mpmath, x), strict=True):
+        assert mpmath.almosteq(mpmath.diff(gelu, float(v)), slope, 1e-40)
+    assert abs(gelu_slope(mpmath, [GELU_TURNS])[0]) < 1e-16
+
+
+def test_gelu_backward_in_float32_tail_and_zero_included(mpmath):
+    near = np.linspace(GELU_TURNS - 0.02, GELU_TURNS + 0.02, 2001).astype(np.float32)
+    at_zero = around(GELU_TURNS, np.float32)
+    x = np.concatenate([grid(-13, 10, np.float32), near, at_zero])
+    slope = functions.gelu_backward(np.ones_like(x), x)
+    assert ulps(slope, gelu_slope(mpmath, x)).max() <= 4
+
+
+def test_gelu_backward_in_float64_tail_included(mpmath):
+    near = np.linspace(GELU_TURNS - 0.3, GELU_TURNS + 0.3, 1001)
+    at_zero = around(GELU_TURNS, np.float64)
+    x = np.concatenate([grid(-37, 10, np.float64), near, at_zero])
+    slope, truth = functions.gelu_backward(np.ones_like(x), x), gelu_slope(mpmath, x)
+    # 0.3 and more from the zero, to the last digits; around it, to those of Φ and x·φ,
+    # which cancel there.
+    far = np.abs(x - GELU_TURNS) >= 0.3
+    assert ulps(slope, truth)[far].max() <= 4.5
+    error = [abs(t - float(y)) for t, y in zip(truth, slope, strict=True)]
+    assert max(np.array(error)[~far]) <= np.finfo(float).eps
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("name", ["gelu_new", "silu", "tanh", "relu"])
+def test_the_other_slopes(mpmath, name, dtype):
+    c, cubed = mpmath.sqrt(2 / mpmath.pi), mpmath.mpf("0.044715")
+    function = {
+        "gelu_new": lambda v: v / (1 + mpmath.exp(-2 * c * (v + cubed * v**3))),
+        "silu": lambda v: v / (1 + mpmath.exp(-v)),
+        "tanh": mpmath.tanh,
+        "relu": lambda v: max(v, 0),
+    }[name]
+    x = np.concatenate([grid(-13, 10, dtype)[::4], around(-1.2784645, dtype)])
+    slope = functions.ACTIVATIONS_BACKWARD[name](np.ones_like(x), x)
+    assert slope.dtype == dtype
+    truth = [mpmath.diff(function, float(v)) for v in x]
+    error = [abs(t - float(y)) for t, y in zip(truth, slope, strict=True)]
+    # 1 − gate, far on the right, is a rounding of the gate: x and the slope of the
+    # gate's argument multiply it.
+    reach = {"silu": 1, "gelu_new": 1.6 * (1 + 0.134 * x.astype(float) ** 2)}
+    most = np.finfo(dtype).eps * (2 + reach.get(name, 0) * np.abs(x.astype(float)))
+    assert (np.array(error, float) <= most).all()
+    if name in ("gelu_new", "silu"):             # and in the left tail, relative
+        tail = x < -3
+        argument = np.abs(x) if name == "silu" else 1.6 * np.abs(x + 0.044715 * x**3)
+        assert (ulps(slope, truth)[tail] <= 8 + 5 * argument[tail]).all()
+
+
+def test_the_slope_of_relu_at_zero_is_zero():
+    zeros = np.array([0.0, -0.0])
+    assert functions.relu_backward(np.ones(2), zeros).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("name", list(functions.ACTIVATIONS_BACKWARD))
+def test_no_slope_overflows(dtype, name):
+    most = np.finfo(dtype).max
+    x = np.array([-most, -most / 2, -1e30, -800, 0, 800, 1e30, most], dtype)
+    slope = functions.ACTIVATIONS_BACKWARD[name](np.ones_like(x), x)
+    assert slope.dtype == dtype
+    right, middle = {"tanh": (0, 1), "relu": (1, 0)}.get(name, (1, 0.5))
+    assert slope.tolist() == [0] * 4 + [middle] + [right] * 3
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("name", list(functions.ACTIVATIONS_BACKWARD))
+def test_an_activation_s_backward_is_dy_times_the_slope(dtype, name):
+    backward = functions.ACTIVATIONS_BACKWARD[name]
+    x = rows(dtype).reshape(3, 10, 17)
+    dy = x[::-1].copy()
+    dx = backward(dy, x)
+    assert dx.dtype == dtype and dx.shape == x.shape
+    np.testing.assert_array_equal(dx, dy * backward(np.ones_like(x), x))
+    np.testing.assert_array_equal(backward(dy.T, x.T), dx.T)
+
+
+# --- backward: rows -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_softmax_backward(mpmath, dtype):
+    x, dy = rows(dtype)[:12], rows(dtype)[12:24]
+    dx = functions.softmax_backward(dy, functions.softmax(x))
+    assert dx.dtype == dtype
+    for row, upstream, result in zip(x, dy, dx, strict=True):
+        exact = [mpmath.exp(float(v)) for v in row]
+        p = [v / mpmath.fsum(exact) for v in exact]
+        along = mpmath.fdot(p, map(float, upstream))
+        truth = [q * (float(d) - along) for q, d in zip(p, upstream, strict=True)]
+        error = [abs(t - float(v)) for t, v in zip(truth, result, strict=True)]
+        scale = np.finfo(dtype).eps * np.abs(upstream).max()
+        # p itself is off by an ULP for each unit below the maximum.
+        assert (np.array(error, float) <= (8 + row.max() - row) * scale).all()
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_softmax_backward_of_huge_scores(dtype):
+    most = np.finfo(dtype).max
+    x = np.array([[-most, 0, most, most], [most] * 4], dtype)
+    dy = np.array([[1, 2, 3, 5]] * 2, dtype)
+    dx = functions.softmax_backward(dy, functions.softmax(x))
+    np.testing.assert_array_equal(dx[0], [0, 0, -0.5, 0.5])
+    np.testing.assert_array_equal(dx[1], np.array([-1.75, -0.75, 0.25, 2.25]) / 4)
+
+
+def exact_layer_norm(mpmath, row):
+    """Return a row of mpmath numbers, normalised."""
+    centre = mpmath.fsum(row) / len(row)
+    variance = mpmath.fsum([(v - centre) ** 2 for v in row]) / len(row)
+    deviation = mpmath.sqrt(variance + mpmath.mpf("1e-12"))
+    return [(v - centre) / deviation for v in row], deviation
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize(
+    ("mean", "spread"),
+    [(0, 1), (300, 1), (1e4, 1), (2.5, 2.0**-10), (0, 1e-5), (0, 1e-7)],
+)
+def test_layer_norm_backward_of_any_offset_and_spread(mpmath, dtype, mean, spread):
+    x = (mean + rows(dtype)[:4] * spread).astype(dtype)
+    dy, weight = rows(dtype)[4:8], rows(dtype)[8]
+    dx, grads = functions.layer_norm_backward(dy, x, weight)
+    assert dx.dtype == dtype
+    step, dweight = mpmath.mpf("1e-24"), [0] * len(weight)
+    for row, upstream, result in zip(x, dy, dx, strict=True):
+        exact = [mpmath.mpf(float(v)) for v in row]
+        normalised, deviation = exact_layer_norm(mpmath, exact)
+        pull = [float(d) * float(w) for d, w in zip(upstream, weight, strict=True)]
+        largest = float(max(map(abs, pull)) / deviation)
+        for i, value in enumerate(result):
+            there, back = exact.copy(), exact.copy()
+            there[i] += step
+            back[i] -= step
+            change = [
+                (a - b) / (2 * step)
+                for a, b in zip(exact_layer_norm(mpmath, there)[0],
+                                exact_layer_norm(mpmath, back)[0], strict=True)
+            ]
+            error = abs(mpmath.fdot(change, pull) - float(value))
+            assert error <= 6 * np.finfo(dtype).eps * largest
+            dweight[i] += normalised[i] * float(upstream[i])
+    size = np.finfo(dtype).eps * np.abs(dy).max() * np.sqrt(17)
+    np.testing.assert_allclose(
+        grads["weight"], np.array(dweight, float), rtol=0, atol=8 * size
+    )
+    np.testing.assert_allclose(grads["bias"], dy.sum(axis=0), rtol=0, atol=8 * size)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_layer_norm_backward_of_huge_and_of_constant_rows(dtype):
+    most = np.finfo(dtype).max
+    x = np.array([[-most, 0, most, most], [1, 2, 4, 7], [most] * 4, [3] * 4], dtype)
+    one, dy = np.ones(4, dtype), np.tile(np.array([3, -1, 0, 2], dtype), (4, 1))
+    dx, grads = functions.layer_norm_backward(dy, x, one)
+    assert np.isfinite(dx).all() and np.isfinite(grads["weight"]).all()
+    alone, _ = functions.layer_norm_backward(dy[1:2], x[1:2], one)
+    np.testing.assert_array_equal(dx[1:2], alone)    # whoever stands beside it
+    # Scaling a row up scales its gradient down, as far as the dtype has numbers.
+    scaled, _ = functions.layer_norm_backward(dy[:1], x[:1] / most, one)
+    least = np.finfo(dtype).smallest_subnormal
+    np.testing.assert_allclose(dx[0], scaled[0] / most, rtol=1e-4, atol=2 * least)
+    assert np.abs(dx[0]).max() > 1000 * least
+    # A constant row: the deviation is √eps, 1e-6, and only the mean is taken away.
+    np.testing.assert_allclose(dx[3], (dy[3] - 1) * 1e6, rtol=1e-6)
+
+
+def test_layer_norm_backward_of_rows_of_any_leading_axes():
+    x, dy, weight = rows(float).reshape(2, 3, 5, 17), rows(float)[::-1], rows(float)[0]
+    dx, grads = functions.layer_norm_backward(dy.reshape(x.shape), x, weight)
+    flat, flat_grads = functions.layer_norm_backward(dy, rows(float), weight)
+    np.testing.assert_array_equal(dx.reshape(flat.shape), flat)
+    assert list(grads) == ["weight", "bias"]
+    for name in grads:
+        np.testing.assert_array_equal(grads[name], flat_grads[name])
+
+
+# --- backward: linear and lookup ------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("leading", [(), (4,), (2, 3)])
+def test_linear_backward_from_its_definition(dtype, leading):
+    # Whole numbers, so that sums are exact in any order.
+    rng = np.random.RandomState(0)
+    x = rng.randint(-5, 5, size=(*leading, 3)).astype(dtype)
+    dy = rng.randint(-5, 5, size=(*leading, 2)).astype(dtype)
+    weight = rng.randint(-5, 5, size=(2, 3)).astype(dtype)
+    dx, grads = functions.linear_backward(dy, x, weight)
+    assert list(grads) == ["weight", "bias"]
+    assert {dx.dtype, grads["weight"].dtype, grads["bias"].dtype} == {np.dtype(dtype)}
+    assert grads["bias"].shape == (2,) and dx.shape == x.shape
+    dweight, dbias = np.zeros((2, 3)), np.zeros(2)
+    for place in np.ndindex(leading):
+        for o in range(2):
+            dbias[o] += dy[place][o]
+            dweight[o] += dy[place][o] * x[place]
+        assert dx[place].tolist() == [
+            sum(dy[place][o] * weight[o, i] for o in range(2)) for i in range(3)
+        ]
+    assert grads["weight"].tolist() == dweight.tolist()
+    assert grads["bias"].tolist() == dbias.tolist()
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_lookup_backward_adds_up_whatever_read_a_row(dtype, kind):
+    table = np.ones((5, 2), dtype)
+    ids = np.array([[3, 0, 3], [3, 1, 0]], kind)
+    dy = np.arange(12, dtype=dtype).reshape(2, 3, 2)
+    expected = np.zeros((5, 2))
+    for place in np.ndindex(2, 3):
+        expected[ids[place]] += dy[place]
+    dweight = functions.lookup_backward(dy, ids, table)["weight"]
+    assert dweight.dtype == dtype and dweight.tolist() == expected.tolist()
+    expected[0] = 0
+    without_padding = functions.lookup_backward(dy, ids, table, padding_id=0)
+    assert without_padding["weight"].tolist() == expected.tolist()
+    assert (table == 1).all()
+
+
+def test_lookup_backward_of_one_row_of_ids():
+    # Position ids are (1, L) when the whole batch shares them.
+    dy = np.arange(6.0).reshape(1, 3, 2)
+    dweight = functions.lookup_backward(dy, np.array([[2, 0, 1]]), np.zeros((4, 2)))
+    assert dweight["weight"].tolist() == [[2, 3], [4, 5], [0, 1], [0, 0]]

@@ -132,6 +132,23 @@ def test_head_masks(head_mask, words):
     refuses(lambda: model()(IDS, head_mask=head_mask), *words)
 
 
+@pytest.mark.parametrize(
+    ("rng", "words"),
+    [
+        (0, ("rng", "Generator", "default_rng(0)", "found 0")),
+        (True, ("rng", "Generator", "found True")),
+        ("0", ("rng", "Generator", "found '0'")),
+        (np.random.RandomState(0), ("rng", "Generator", "RandomState")),
+        (np.random.default_rng, ("rng", "Generator", "default_rng")),
+        (IDS, ("rng", "Generator", "array")),
+    ],
+)
+def test_rngs(rng, words):
+    for cls in (dn.DistilBertModel, MLM, CLASSIFY, TAG, ANSWER):
+        refuses(lambda cls=cls: model(cls)(IDS, rng=rng), *words)
+    refuses(lambda: model(CHOOSE)(IDS[None], rng=rng), *words)
+
+
 def test_token_types_are_ignored_with_one_warning():
     plain = model()(IDS)
     with pytest.warns(UserWarning, match="no token types") as caught:

@@ -1,5 +1,7 @@
 """What must change nothing: padding, batching, calling twice, one's own arrays."""
 
+from dataclasses import replace
+
 import numpy as np
 import ours
 import pytest
@@ -94,3 +96,123 @@ def test_hidden_states_and_attentions_are_those_of_the_trace(name):
     used = "head_masked_weights" if "head_mask" in name else "weights"
     for i, weights in enumerate(out.attentions):
         assert weights is out.trace[f"transformer.layer.{i}.attention.{used}"]
+
+
+# --- gradients ------------------------------------------------------------------------
+
+GRADIENT_BOUND = {"float32": 2e-6, "float64": 1e-13}     # of the largest gradient
+
+
+def close(grads, others, dtype):
+    """Check that two flat trees of gradients agree."""
+    assert list(grads) == list(others)
+    largest = max(np.abs(array).max() for array in others.values())
+    assert largest > 0
+    for name, array in others.items():
+        error = np.abs(grads[name] - array).max()
+        assert error <= GRADIENT_BOUND[dtype] * largest, name
+
+
+def total(parts):
+    """Return the sum of several flat trees."""
+    return {name: sum(part[name] for part in parts) for name in parts[0]}
+
+
+def tags_for(rows, n_labels):
+    """Return a label for each token of each row, some of them ignored."""
+    rng = np.random.RandomState(2)
+    tags = [rng.randint(n_labels, size=len(row)) for row in rows]
+    return [np.where(rng.random_sample(len(t)) < 0.3, -100, t) for t in tags]
+
+
+@pytest.mark.parametrize("dtype", GRADIENT_BOUND)
+@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize("name", ["masked_lm", "masked_lm, untied", "token"])
+def test_gradients_see_neither_padding_nor_batching(name, side, dtype):
+    case = CASES[name]
+    model = ours.build(case, dtype)
+    rows = sequences(case)
+    tags = tags_for(rows, model(rows[0][None]).logits.shape[-1])
+    ids, mask = pad(rows, side)
+    labels = np.full(ids.shape, -100)
+    labels[mask == 1] = np.concatenate(tags)
+    positions = np.maximum(mask.cumsum(axis=1) - 1, 0)
+    out = model(ids, mask, position_ids=positions, labels=labels, trace=True)
+    together = flatten(model.backward(out))
+    alone = []
+    for row, tag in zip(rows, tags, strict=True):
+        out = model(row[None], labels=tag[None], trace=True)
+        share = (tag != -100).sum() / (labels != -100).sum()
+        alone.append(flatten(model.backward(out, {"loss": share})))
+    close(together, total(alone), dtype)
+
+
+@pytest.mark.parametrize("dtype", GRADIENT_BOUND)
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_gradients_of_vectors_see_neither(side, dtype):
+    case = CASES["base, odd dims"]
+    model = ours.build(case, dtype)
+    rows = sequences(case)
+    ids, mask = pad(rows, side)
+    positions = np.maximum(mask.cumsum(axis=1) - 1, 0)
+    out = model(ids, mask, position_ids=positions, trace=True)
+    dh = np.random.RandomState(3).random_sample(out[0].shape) * mask[..., None]
+    together = flatten(model.backward(out, {"last_hidden_state": dh}))
+    alone = []
+    for number, row in enumerate(rows):
+        out = model(row[None], trace=True)
+        own = {"last_hidden_state": dh[number][mask[number] == 1][None]}
+        alone.append(flatten(model.backward(out, own)))
+    close(together, total(alone), dtype)
+
+
+@pytest.mark.parametrize("dtype", GRADIENT_BOUND)
+@pytest.mark.parametrize(
+    "name",
+    ["sequence", "sequence, regression", "sequence, multi-label", "question_answering",
+     "multiple_choice"],
+)
+def test_a_batch_s_gradient_is_the_mean_of_its_parts(name, dtype):
+    case = CASES[name]
+    model = ours.build(case, dtype)
+    given = case.arguments()
+    if name == "question_answering":             # every one counts, at either end
+        given |= {"start_positions": np.arange(5), "end_positions": np.arange(5)}
+    size = len(given["input_ids"])
+    out = model(**given, trace=True)
+    whole = flatten(model.backward(out))
+    parts = []
+    for part in (slice(0, 1), slice(1, size)):
+        out = model(**{k: array[part] for k, array in given.items()}, trace=True)
+        share = len(given["input_ids"][part]) / size
+        parts.append(flatten(model.backward(out, {"loss": share})))
+    close(whole, total(parts), dtype)
+
+
+@pytest.mark.parametrize("dtype", GRADIENT_BOUND)
+@pytest.mark.parametrize("head", ours.CLASSES)
+def test_the_same_training_call_twice_gives_the_same_bits(head, dtype):
+    case = CASES[head]
+    model = ours.build(case, dtype)
+
+    def gradients():
+        rng = np.random.default_rng(0)
+        out = model(**case.arguments(), trace=True, rng=rng)
+        return flatten(model.backward(out, case.cotangents()))
+
+    first, second = gradients(), gradients()
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name], err_msg=name)
+
+
+def test_what_hidden_tokens_are_does_not_change_a_gradient():
+    case = replace(CASES["token"], batch=4)      # these see at least one key
+    model = ours.build(case, "float64")
+    given = case.arguments()
+    hidden = given["attention_mask"] == 0
+    given["labels"] = np.where(hidden, -100, given["labels"])
+    first = flatten(model.backward(model(**given, trace=True)))
+    given["input_ids"] = np.where(hidden, 7, given["input_ids"])
+    second = flatten(model.backward(model(**given, trace=True)))
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name], err_msg=name)

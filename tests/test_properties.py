@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from distilbert_np.trees import flatten
+
 KINDS = [np.int64, np.int8, np.uint64, np.bool_, np.float32, np.float64, "U3", "m8[s]"]
 MODELS = [
     dn.DistilBertModel(dn.DistilBertConfig(**SMALL)),
@@ -60,3 +62,72 @@ def test_any_labels(labels, model):
             continue
         asked = (np.asarray(given_labels) != -100).any()
         assert np.isfinite(loss) or not asked
+
+
+# --- backward and dropout -------------------------------------------------------------
+
+IDS = np.arange(6).reshape(2, 3)
+EVERYTHING = {"output_attentions": True, "output_hidden_states": True, "trace": True}
+CALLS = [
+    {"input_ids": IDS},
+    {"input_ids": IDS, "labels": IDS},
+    {"input_ids": IDS, "labels": [0, 1]},
+    {"input_ids": IDS, "labels": [[0, 1, 1], [-100, 0, 1]]},
+    {"input_ids": IDS, "start_positions": [0, 2], "end_positions": [-1, 9]},
+    {"input_ids": IDS[None], "labels": [1]},
+]
+OUTS = [model(**call, **EVERYTHING) for model, call in zip(MODELS, CALLS, strict=True)]
+OUTPUTS = ["loss", "logits", "start_logits", "end_logits", "last_hidden_state",
+           "hidden_states", "attentions", "trace", "logit", ""]
+# So large that what they make stays finite: an overflow is NumPy's to warn of.
+numbers = st.floats(-1e6, 1e6, width=32)
+
+
+@st.composite
+def gradients_of(draw, out):
+    """Return arrays that have mostly the outputs' shapes."""
+
+    def like(value):
+        if draw(st.integers(0, 9)) == 0:
+            return draw(anything)
+        if isinstance(value, tuple):
+            return [like(part) for part in value]
+        kind = draw(st.sampled_from([np.float32, np.float64]))
+        return np.full(np.shape(value), draw(numbers), kind)
+
+    names = draw(st.sets(st.sampled_from(out.keys()), min_size=1))
+    return {name: like(out[name]) for name in names if name != "trace"}
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 5), st.data())
+def test_any_cotangents(number, data):
+    model, out = MODELS[number], OUTS[number]
+    cotangents = data.draw(st.one_of(
+        gradients_of(out), anything, st.dictionaries(st.sampled_from(OUTPUTS), anything)
+    ))
+    try:
+        grads = model.backward(out, cotangents)
+    except dn.InputError as error:
+        assert "\n" not in str(error)
+    else:
+        params = flatten(model.params)
+        assert list(flatten(grads)) == list(params)
+        for name, array in flatten(grads).items():
+            assert array.shape == params[name].shape and np.isfinite(array).all()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 5), st.one_of(
+    anything, st.integers(0, 2**64).map(np.random.default_rng),
+    st.sampled_from([np.random, np.random.PCG64(0), np.random.RandomState(0)]),
+))
+def test_any_rng(number, rng):
+    try:
+        out = MODELS[number](**CALLS[number], rng=rng, trace=True)
+    except dn.InputError as error:
+        assert "\n" not in str(error)
+        assert not isinstance(rng, np.random.Generator) and rng is not None
+    else:
+        assert ("embeddings.dropout" in out.trace) == (rng is not None)
+        assert all(np.isfinite(array).all() for array in out.trace.values())

@@ -83,6 +83,41 @@ def test_each_array_has_one_name():
     assert len({id(array) for array in trace.values()}) == len(trace)
 
 
+@pytest.mark.parametrize("head", HEADS)
+def test_an_rng_adds_what_was_dropped_after_what_was_read(head):
+    case = CASES[head]
+    without = trace_of(case)
+    trace = trace_of(case, rng=np.random.default_rng(0))
+    read = [
+        "embeddings.LayerNorm",
+        *(f"transformer.layer.{i}.{name}" for i in range(2)
+          for name in ("attention.weights", "ffn.lin2")),
+    ]
+    if head != "masked_lm" and head != "base":
+        # Two heads drop what ReLU returned, and two what the last block did.
+        last = "transformer.layer.1.output_layer_norm"
+        read.append("head.relu" if "head.relu" in without else last)
+    expected = []
+    for name in without:
+        expected.append(name)
+        if name in read:
+            place = name.rpartition(".")[0] if read.index(name) < 5 else "head"
+            expected += [f"{place}.dropout_factors", f"{place}.dropout"]
+            assert trace[expected[-2]].shape == trace[name].shape
+            dropped = trace[name] * trace[expected[-2]]
+            np.testing.assert_array_equal(trace[expected[-1]], dropped)
+    assert list(trace) == expected
+    assert len({id(array) for array in trace.values()}) == len(trace)
+
+
+def test_the_head_mask_comes_after_what_was_dropped():
+    names = list(trace_of(CASES["base, head_mask"], rng=np.random.default_rng(0)))
+    at = names.index("transformer.layer.0.attention.weights")
+    assert [name.rpartition(".")[2] for name in names[at : at + 5]] == [
+        "weights", "dropout_factors", "dropout", "head_masked_weights", "context",
+    ]
+
+
 def test_no_trace_unless_asked():
     case = CASES["base"]
     out = ours.build(case, "float32")(**case.arguments())

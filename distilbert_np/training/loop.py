@@ -2,9 +2,9 @@
 
     fit(model, examples, tokenizer, Recipe(epochs=5, lr=1e-3), folder="out")
 
-Memory: beside the parameters there are gradients and the optimiser's moments (for Adam
-two), all of their size, and the trace of one batch, which goes as soon as the gradients
-are there. It is the same in every step.
+Memory: beside the parameters there are their gradients and the optimiser's moments (two
+for Adam), all of one size, and the trace of one batch, which goes as soon as backward
+has used it. No step needs more than the one before.
 """
 
 import json
@@ -38,8 +38,72 @@ from .checkpoints import load_tensors, read_state, save_checkpoint
 from .metrics import Metrics, evaluate
 from .optimizers import AdamW, Optimizer, clip_by_global_norm, linear_schedule
 
-# What a random stream is for: each epoch and each step has one of its own, made from
-# the seed, so that a run that goes on after a kill draws what it would have drawn.
+# --- one step -------------------------------------------------------------------------
+
+
+def train_step(
+    model: DistilBertPreTrainedModel,
+    batches: Sequence[Batch],
+    optimizer: Optimizer,
+    lr: float,
+    max_grad_norm: float,
+    rng: "np.random.Generator | None",
+) -> float:
+    """Move the parameters once, by the mean gradient of some batches; return the loss.
+
+    Each batch weighs as much as it has labels, so several small ones make the step that
+    one large one would. Raises TrainingError where a number is not finite.
+    """
+    batches = [batch for batch in batches if n_labels(batch)]
+    if not batches:
+        raise TrainingError("no label counts, all are −100")
+    total = sum(n_labels(batch) for batch in batches)
+    loss, grads = 0.0, None
+    for batch in batches:
+        share = n_labels(batch) / total
+        out = model(**batch, trace=True, rng=rng)
+        check_loss(out)
+        loss += share * float(out.loss)
+        batch_grads = model.backward(out, {"loss": share})
+        del out                                  # the trace is most of the memory
+        grads = added(grads, batch_grads)
+    norm = clip_by_global_norm(grads, max_grad_norm)
+    if not math.isfinite(norm):
+        raise TrainingError(f"the loss is {loss:.4g}, but {not_finite(grads)}")
+    optimizer.step(grads, lr)
+    return loss
+
+
+def added(grads: Tree | None, more: Tree) -> Tree:
+    """Return the sum of two trees of gradients, the first of which may be missing."""
+    if grads is None:
+        return more
+    for gradient, other in zip(
+        flatten(grads).values(), flatten(more).values(), strict=True
+    ):
+        gradient += other
+    return grads
+
+
+def check_loss(out: ModelOutput) -> None:
+    """Raise TrainingError, naming the first tensor at fault, unless the loss is finite.
+    """
+    if not np.isfinite(out.loss):
+        raise TrainingError(f"the loss is {out.loss}: {not_finite(out.trace)}")
+
+
+def not_finite(tensors: Tree) -> str:
+    """Say which of some tensors is the first that holds NaN or infinity."""
+    for name, array in flatten(tensors).items():
+        if not np.isfinite(array).all():
+            return f"{name} is the first tensor that is not finite"
+    return "their squares are too large to add up"
+
+
+# --- a run ----------------------------------------------------------------------------
+
+# What a random stream is for. Each epoch's order and each step has a stream of its own,
+# made from the seed, so that a run that goes on draws what it would have drawn.
 ORDER, STEP = 1, 2
 
 
@@ -70,10 +134,6 @@ class Recipe:
             value, most = getattr(self, name), 1 if name == "warmup" else math.inf
             if type(value) not in (int, float) or not 0 <= value <= most:
                 raise InputError(f"{name}: expected a number from 0, found {value!r}")
-
-    def settings(self) -> dict[str, Any]:
-        """Return the fields, ready for JSON."""
-        return asdict(self) | {"optimizer": self.optimizer.__name__}
 
 
 @dataclass
@@ -165,6 +225,7 @@ class Run:
         n_batches = math.ceil(len(self.examples) / recipe.batch_size)
         self.steps_per_epoch = math.ceil(n_batches / recipe.accumulate)
         self.n_steps = recipe.epochs * self.steps_per_epoch
+        self.settings = self.describe()
         self.step = 0
         self.history = History()
 
@@ -214,12 +275,13 @@ class Run:
 
     # --- going on after a stop --------------------------------------------------------
 
-    def settings(self) -> dict[str, Any]:
-        """Return what a run must share with another one to be the same."""
+    def describe(self) -> dict[str, Any]:
+        """Return what a run must share with another one to be the same, for JSON."""
         config = self.model.config.to_dict()
         for name in ("architectures", "dtype", "problem_type"):  # runs settle these
             config.pop(name, None)
-        settings = self.recipe.settings() | {
+        settings = asdict(self.recipe) | {
+            "optimizer": self.recipe.optimizer.__name__,
             "model": repr(self.model),
             "configuration": config,
             "examples": digest(self.examples),
@@ -230,7 +292,7 @@ class Run:
     def save(self) -> None:
         """Write a checkpoint."""
         if self.folder:
-            state = {"step": self.step, "settings": self.settings()}
+            state = {"step": self.step, "settings": self.settings}
             save_checkpoint(self.folder, self.optimizer, state | asdict(self.history))
 
     def resume(self) -> None:
@@ -239,7 +301,7 @@ class Run:
         if not state:
             return
         theirs = state["settings"]
-        for name, ours in self.settings().items():
+        for name, ours in self.settings.items():
             if theirs.get(name) != ours:
                 raise TrainingError(
                     f"{self.folder}: holds a checkpoint of a run with {name} "
@@ -264,65 +326,3 @@ def digest(examples: list[Example] | None) -> str:
     """Return a fingerprint of examples."""
     text = json.dumps(examples, default=lambda array: array.tolist())
     return sha256(text.encode()).hexdigest()
-
-
-# --- one step -------------------------------------------------------------------------
-
-
-def train_step(
-    model: DistilBertPreTrainedModel,
-    batches: Sequence[Batch],
-    optimizer: Optimizer,
-    lr: float,
-    max_grad_norm: float,
-    rng: "np.random.Generator | None",
-) -> float:
-    """Move the parameters once, by the mean gradient of some batches; return the loss.
-
-    Each batch weighs as much as it has labels, so several small ones make the step that
-    one large one would. Raises TrainingError where a number is not finite.
-    """
-    batches = [batch for batch in batches if n_labels(batch)]
-    if not batches:
-        raise TrainingError("no label counts, all are −100")
-    total = sum(n_labels(batch) for batch in batches)
-    loss, grads = 0.0, None
-    for batch in batches:
-        share = n_labels(batch) / total
-        out = model(**batch, trace=True, rng=rng)
-        check_loss(out)
-        loss += share * float(out.loss)
-        batch_grads = model.backward(out, {"loss": share})
-        del out                                  # the trace is most of the memory
-        grads = added(grads, batch_grads)
-    norm = clip_by_global_norm(grads, max_grad_norm)
-    if not math.isfinite(norm):
-        raise TrainingError(f"the loss is {loss:.4g}, but {not_finite(grads)}")
-    optimizer.step(grads, lr)
-    return loss
-
-
-def added(grads: Tree | None, more: Tree) -> Tree:
-    """Return the sum of two trees of gradients, the first of which may be missing."""
-    if grads is None:
-        return more
-    for gradient, other in zip(
-        flatten(grads).values(), flatten(more).values(), strict=True
-    ):
-        gradient += other
-    return grads
-
-
-def check_loss(out: ModelOutput) -> None:
-    """Raise TrainingError, naming the first tensor at fault, unless the loss is finite.
-    """
-    if not np.isfinite(out.loss):
-        raise TrainingError(f"the loss is {out.loss}: {not_finite(out.trace)}")
-
-
-def not_finite(tensors: Tree) -> str:
-    """Say which of some tensors is the first that holds NaN or infinity."""
-    for name, array in flatten(tensors).items():
-        if not np.isfinite(array).all():
-            return f"{name} is the first tensor that is not finite"
-    return "their squares are too large to add up"

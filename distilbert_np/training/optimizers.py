@@ -49,10 +49,11 @@ class Optimizer:
     def step(self, grads: Tree, lr: float | None = None) -> None:
         """Move every parameter; `lr` goes before the learning rate given at first."""
         self.n_steps += 1
-        for name, gradient in flatten(grads).items():
+        gradients = flatten(grads)
+        for name, p in self.params.items():
             moments = [self.moments[moment][name] for moment in self.moment_names]
             self.update(
-                self.params[name], gradient, *moments,
+                p, gradients[name], *moments,
                 lr=self.lr if lr is None else lr, weight_decay=self.weight_decay[name],
             )
 
