@@ -308,7 +308,7 @@ def check_cotangent(name: str, gradient: Any, output: Any, dtype: np.dtype) -> A
     if not is_list or len(gradient) != len(output):
         found = len(gradient) if is_list else shown(gradient)
         raise InputError(
-            f"{name}: expected a list of {len(output)}, arrays or None, found {found}"
+            f"{name}: expected a list of {len(output)} arrays (or None), found {found}"
         )
     return [
         None if d is None else check_cotangent(f"{name}[{i}]", d, output[i], dtype)

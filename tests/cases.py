@@ -77,7 +77,6 @@ class Case:
             given = {name: as_choices(name, array) for name, array in given.items()}
         return given
 
-
     def cotangents(self) -> dict[str, np.ndarray] | None:
         """Return the gradient that backward starts from, where there is no loss."""
         if self.labels:
@@ -170,6 +169,11 @@ def give_positions(given: dict, config: DistilBertConfig, rng: Any) -> None:
     given["position_ids"] = rng.randint(config.max_position_embeddings, size=shape)
 
 
+def give_shared_positions(given: dict, config: DistilBertConfig, rng: Any) -> None:
+    length = given["input_ids"].shape[-1]
+    given["position_ids"] = np.arange(length)[None] // 2           # 0 0 1 1 2 2 3
+
+
 def give_head_mask(given: dict, config: DistilBertConfig, rng: Any) -> None:
     factors = rng.random_sample((config.n_layers, config.n_heads))
     factors[:, 0] = 0
@@ -180,11 +184,18 @@ def no_mask(given: dict, config: DistilBertConfig, rng: Any) -> None:
     del given["attention_mask"]
 
 
+def no_blind_rows(given: dict, config: DistilBertConfig, rng: Any) -> None:
+    mask = given["attention_mask"]
+    mask[~mask.any(axis=-1), -1] = 1
+
+
 OPTIONS = {
     "embeds": give_embeds,
     "positions": give_positions,
+    "shared positions": give_shared_positions,
     "head mask": give_head_mask,
     "no mask": no_mask,
+    "no blind rows": no_blind_rows,
 }
 
 
@@ -201,6 +212,14 @@ LABELS = {
     "no words": lambda shape, config, rng: {"labels": np.full(shape, -100)},
     "tags": lambda shape, config, rng: {
         "labels": some_ignored(config.num_labels, shape, rng)
+    },
+    "no tags": lambda shape, config, rng: {"labels": np.full(shape, -100)},
+    "some classes": lambda shape, config, rng: {
+        "labels": some_ignored(config.num_labels, shape[:1], rng)
+    },
+    "no answers": lambda shape, config, rng: {
+        "start_positions": np.full(shape[0], shape[1]),
+        "end_positions": np.full(shape[0], shape[1] + 1),
     },
     "classes": lambda shape, config, rng: {
         "labels": rng.randint(config.num_labels, size=shape[:1])
@@ -281,3 +300,98 @@ BASE_SIZE = {"vocab_size": 30522, "max_position_embeddings": 512, "n_layers": 6,
 BASE_CASES = [Case("base size, masked_lm", "masked_lm", BASE_SIZE, "words", length=24)]
 
 CASES = {case.name: case for case in SMALL_CASES + BASE_CASES}
+
+# --- what only gradients can tell apart -----------------------------------------------
+
+ONLY_GRADIENTS = [
+    Case("base, shared positions", "base", options=("shared positions",)),
+    Case("base, pad is 7", "base", {"pad_token_id": 7}),
+    Case("masked_lm, pad is 7", "masked_lm", {"pad_token_id": 7}, "words"),
+    Case(
+        "masked_lm, untied, pad is 7", "masked_lm",
+        {"tie_word_embeddings": False, "pad_token_id": 7}, "words",
+    ),
+    Case(
+        "masked_lm, untied, inputs_embeds", "masked_lm",
+        {"tie_word_embeddings": False}, "words", ("embeds",),
+    ),
+    Case("masked_lm, gelu_new", "masked_lm", {"activation": "gelu_new"}, "words"),
+    Case("masked_lm, silu", "masked_lm", {"activation": "silu"}, "words"),
+    Case("masked_lm, tanh", "masked_lm", {"activation": "tanh"}, "words"),
+    Case("sequence, some ignored", "sequence", {"num_labels": 4}, "some classes"),
+    Case(
+        "sequence, one truth", "sequence",
+        {"num_labels": 1, "problem_type": "multi_label_classification"}, "truths",
+    ),
+    Case("token, nothing asked", "token", labels="no tags"),
+    Case("token, position_ids", "token", labels="tags", options=("positions",)),
+    Case(
+        "question_answering, nothing asked", "question_answering", labels="no answers"
+    ),
+    Case(
+        "question_answering, head_mask", "question_answering", labels="answers",
+        options=("head mask",),
+    ),
+    Case(
+        "multiple_choice, inputs_embeds", "multiple_choice", labels="choices",
+        options=("embeds",), batch=6,
+    ),
+]
+GRADIENT_CASES = {case.name: case for case in [*CASES.values(), *ONLY_GRADIENTS]}
+
+# --- small enough to try every number of every bias -----------------------------------
+
+# No row of these sees nothing at all. There the scores are swallowed in the sum with
+# the mask: moving them changes nothing, and yet they have a gradient, in PyTorch as
+# here, for a sum passes its gradient on.
+
+MINI = {
+    "vocab_size": 11, "max_position_embeddings": 6, "n_layers": 2, "n_heads": 2,
+    "dim": 6, "hidden_dim": 7, "dropout": 0.2, "attention_dropout": 0.3,
+    "qa_dropout": 0.25, "seq_classif_dropout": 0.35,
+}
+
+
+def mini(head: str, labels: str | None = None, *options: str, **config: Any) -> Case:
+    """Return a case of a very small model, named by what it is made of."""
+    fields = (f"{name} {value}" for name, value in config.items())
+    seen = () if "no mask" in options else ("no blind rows",)
+    return Case(
+        ", ".join(["mini", head, *([labels] if labels else []), *options, *fields]),
+        head, MINI | config, labels, (*options, *seen), length=4,
+        batch=6 if head == "multiple_choice" else 5,
+    )
+
+
+MINI_HEADS = [
+    mini("base"),
+    mini("masked_lm", "words"),
+    mini("sequence", "classes", num_labels=3),
+    mini("token", "tags", num_labels=3),
+    mini("question_answering", "answers"),
+    mini("multiple_choice", "choices"),
+]
+MINI_CASES = [
+    *MINI_HEADS,
+    mini("base", n_layers=0),
+    mini("base", n_layers=1, activation="gelu_new"),
+    mini("base", n_layers=1, activation="silu"),
+    mini("base", n_layers=1, activation="tanh"),
+    mini("base", n_layers=1, activation="relu"),
+    mini("base", None, "head mask", n_layers=2),
+    mini("base", None, "embeds", n_layers=1),
+    mini("base", None, "positions", n_layers=1),
+    mini("base", None, "shared positions", n_layers=1),
+    mini("base", None, "no mask", n_layers=3),
+    mini("masked_lm", "words", tie_word_embeddings=False, pad_token_id=7, n_layers=1),
+    mini("masked_lm", "words", "embeds", activation="relu", n_layers=1),
+    mini("masked_lm", "words", activation="silu", n_layers=1),
+    mini("sequence", "some classes", num_labels=4, n_layers=1),
+    mini("sequence", "number", num_labels=1, n_layers=1),
+    mini(
+        "sequence", "numbers", num_labels=3, problem_type="regression", n_layers=1
+    ),
+    mini("sequence", "truths", num_labels=3, n_layers=1),
+    mini("token", "tags", "head mask", num_labels=3, n_layers=1),
+    mini("multiple_choice", "choices", "embeds", n_layers=1),
+]

@@ -21,8 +21,17 @@ import numpy as np
 import torch
 import torch_side
 import transformers
-from cases import Case
-from reference import FOLDER, GROUPS, digest, rms, sample
+from cases import GRADIENT_CASES, Case
+from reference import (
+    FOLDER,
+    GRADIENT_BOUND,
+    GROUPS,
+    digest,
+    rms,
+    sample,
+    sample_gradient,
+    vanishes,
+)
 from safetensors.numpy import save_file
 
 VERSION = 1
@@ -46,13 +55,52 @@ def describe(case: Case) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             error = sample(single[name], case) - samples[name]
             about["torch_float32_rms"] = None if np.isnan(error).any() else rms(error)
         tensors[name] = about
-    entry = {
+    return samples, about_case(case, tensors)
+
+
+def about_case(case: Case, tensors: dict[str, Any]) -> dict[str, Any]:
+    """Return the manifest's entry of a case."""
+    return {
         "config": case.config,
         "weights_seed": case.seed,
         "weights_sha256": digest(case.tensors()),
         "tensors": tensors,
     }
-    return samples, entry
+
+
+def describe_gradients(case: Case) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return the sampled gradients of a case in one row, and its manifest entry.
+
+    Beside the shape: the largest number of the tensor, and how far PyTorch's float32
+    goes astray at most. Where the exact gradient is zero, 0 and nothing.
+    """
+    truth = torch_side.gradients(case, torch.float64)
+    single = torch_side.gradients(case, torch.float32)
+    row: list[np.ndarray] = []
+    tensors: dict[str, Any] = {}
+    for name, value in truth.items():
+        largest = float(np.abs(value).max())
+        astray = float(np.abs(single[name] - value).max())
+        if vanishes(case, name):
+            assert largest <= GRADIENT_BOUND["float64"], (case.name, name)
+            largest = 0.0
+        if largest:
+            row.append(sample_gradient(value, case))
+        tensors[name] = {
+            "shape": list(value.shape),
+            "largest": float(f"{largest:.12g}"),
+            "torch_float32": float(f"{astray:.3g}") if largest else None,
+        }
+    return np.concatenate(row or [np.zeros(0)]), about_case(case, tensors)
+
+
+def write_gradients() -> None:
+    """Write the gradients of every case."""
+    rows: dict[str, np.ndarray] = {}
+    entries: dict[str, Any] = {}
+    for case in GRADIENT_CASES.values():
+        rows[case.name], entries[case.name] = describe_gradients(case)
+    save("gradients", rows, entries)
 
 
 def write(group: str, cases: list[Case]) -> None:
@@ -62,6 +110,11 @@ def write(group: str, cases: list[Case]) -> None:
     for case in cases:
         values, entries[case.name] = describe(case)
         samples |= {f"{case.name}/{name}": array for name, array in values.items()}
+    save(group, samples, entries)
+
+
+def save(group: str, samples: dict[str, np.ndarray], entries: dict[str, Any]) -> None:
+    """Write both files."""
     path = FOLDER / f"{group}.safetensors"
     save_file({name: np.ascontiguousarray(a) for name, a in samples.items()}, path)
     path.chmod(0o644)
@@ -91,3 +144,4 @@ if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     for group, cases in GROUPS.items():
         write(group, cases)
+    write_gradients()

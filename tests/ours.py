@@ -39,11 +39,13 @@ def run(case: Case, dtype: Any) -> dict[str, np.ndarray]:
     return computed | outputs(out)
 
 
-def gradients(case: Case, dtype: Any) -> dict[str, np.ndarray]:
-    """Return the gradient of every parameter, by dotted name."""
+def gradients(
+    case: Case, dtype: Any, cotangents: dict[str, Any] | None = None, rng: Any = None
+) -> dict[str, np.ndarray]:
+    """Return the gradient of every parameter, and of inputs_embeds, by dotted name."""
     model = build(case, dtype)
-    out = model(**case.arguments(), trace=True)
-    return flatten(model.backward(out, case.cotangents()))
+    out = model(**case.arguments(), **EVERYTHING, rng=rng)
+    return flatten(model.backward(out, cotangents or case.cotangents()))
 
 
 def outputs(out: Any) -> dict[str, np.ndarray]:

@@ -1,6 +1,7 @@
-"""Print README's parity table: python tests/parity_table.py
+"""Print README's parity tables: python tests/parity_table.py
 
-Compares every tensor of every case with the committed reference that PyTorch wrote.
+Compares every tensor of every case with the committed reference that PyTorch wrote, and
+then every gradient.
 """
 
 import sys
@@ -10,8 +11,17 @@ sys.path[:0] = [str(Path(__file__).parents[1])]
 
 import numpy as np
 import ours
-from cases import CASES, Case
-from reference import float32_bound, group_of, load, manifest, rms, sample
+from cases import BASE_CASES, CASES, GRADIENT_CASES, Case
+from reference import (
+    float32_bound,
+    group_of,
+    load,
+    manifest,
+    rms,
+    sample,
+    sample_gradient,
+    stored_gradients,
+)
 
 TITLES = {
     "base": "encoder", "masked_lm": "masked LM",
@@ -58,8 +68,33 @@ def row(title: str, cases: list[Case]) -> str:
     )
 
 
+def gradient_errors(case: Case) -> list[tuple[float, float, float]]:
+    """Return, for each gradient: float64 error, float32 error, PyTorch's float32 error.
+
+    As shares of the tensor's largest gradient; those that are zero are left out.
+    """
+    double, single = ours.gradients(case, np.float64), ours.gradients(case, np.float32)
+    found = []
+    for name, (truth, about) in stored_gradients(case).items():
+        if about["largest"]:
+            off = (
+                np.abs(sample_gradient(gradients[name], case) - truth).max()
+                for gradients in (double, single)
+            )
+            parts = (*off, about["torch_float32"])
+            found.append(tuple(part / about["largest"] for part in parts))
+    return found
+
+
+def gradient_row(title: str, cases: list[Case]) -> str:
+    """Return a row of the table of gradients over some cases."""
+    found = [errors for case in cases for errors in gradient_errors(case)]
+    worst = " | ".join(f"{max(column):.1e}" for column in zip(*found, strict=True))
+    return f"| {title} | {len(cases)} | {len(found)} | {worst} |"
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     print("| model | cases | tensors | float64 | float32 | RMS |")
     print("|---|---|---|---|---|---|")
     small = [case for case in CASES.values() if group_of(case) == "small"]
@@ -67,6 +102,14 @@ def main() -> None:
         print(row(f"{title}, small", [case for case in small if case.head == head]))
     base = [case for case in CASES.values() if group_of(case) == "base"]
     print(row("masked LM, base size (66,985,530 parameters)", base))
+
+    print("\n| gradients | cases | tensors | float64 | float32 | PyTorch's float32 |")
+    print("|---|---|---|---|---|---|")
+    small = [case for case in GRADIENT_CASES.values() if case not in BASE_CASES]
+    for head, title in TITLES.items():
+        cases = [case for case in small if case.head == head]
+        print(gradient_row(f"{title}, small", cases))
+    print(gradient_row("masked LM, base size", BASE_CASES))
 
 
 if __name__ == "__main__":

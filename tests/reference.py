@@ -3,6 +3,9 @@
 `reference/<group>.safetensors` holds float64 values by `case/tensor`; large tensors are
 sampled at a stride. `reference/<group>.json` says who wrote them, with what, from which
 seeds, and how far PyTorch's own float32 lies from them.
+
+`reference/gradients.safetensors` holds the gradients of a case in one row, under the
+case's name, each tensor sampled, in the order of the manifest.
 """
 
 import hashlib
@@ -76,3 +79,57 @@ def load(group: str) -> dict[str, np.ndarray]:
 def group_of(case: Case) -> str:
     """Return the group that holds a case."""
     return next(group for group, cases in GROUPS.items() if case in cases)
+
+
+# --- gradients ------------------------------------------------------------------------
+
+GRADIENT_SAMPLE = {"small": 96, "base": 512}
+# The largest error, as a share of the tensor's largest gradient.
+GRADIENT_BOUND = {"float64": 1e-10, "float32": 1e-5}
+
+
+def sample_gradient(array: np.ndarray, case: Case) -> np.ndarray:
+    """Return the numbers of a gradient that the reference keeps."""
+    flat = np.asarray(array).reshape(-1)
+    most = GRADIENT_SAMPLE["base" if case in BASE_CASES else "small"]
+    return flat[:: stride(flat.size, most)]
+
+
+def stored_gradients(case: Case) -> dict[str, tuple[np.ndarray, dict[str, Any]]]:
+    """Return the sampled gradients of a case by name, with what is known of each.
+
+    Where the exact gradient is zero, zeros: the sample would be zeros, or PyTorch's
+    rounding.
+    """
+    row, found = load("gradients")[case.name], {}
+    for name, about in manifest("gradients")["cases"][case.name]["tensors"].items():
+        kept = sample_gradient(np.zeros(math.prod(about["shape"])), case)
+        if about["largest"]:
+            kept, row = row[: kept.size], row[kept.size :]
+        found[name] = (kept, about)
+    assert row.size == 0
+    return found
+
+
+def vanishes(case: Case, name: str) -> bool:
+    """Return whether a gradient is zero in exact arithmetic, but not in rounded.
+
+    Both sides then hold the rounding of a sum that cancels, and there is nothing to be
+    a share of: the bounds are absolute there, and hold ours against zero.
+    """
+    config = case.full_config()
+    last_norm = f"transformer.layer.{config.n_layers - 1}.output_layer_norm"
+    if config.n_layers == 0:
+        last_norm = "embeddings.LayerNorm"
+    name = name.removeprefix("distilbert.")
+    if config.dim == 1:
+        # LayerNorm of a single number is its bias: nothing before it is seen.
+        return name != f"{last_norm}.bias"
+    if name.endswith("k_lin.bias"):
+        return True                # adds q·bias to a whole row of scores: softmax of x
+    if case.head == "question_answering":
+        # or of x + 1 is the same, over the places of a text here, …
+        return name in ("qa_outputs.bias", f"{last_norm}.bias")
+    if case.head == "multiple_choice":
+        return name == "classifier.bias"         # … and here over the choices
+    return False

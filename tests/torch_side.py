@@ -168,20 +168,33 @@ def run(case: Case, dtype: torch.dtype) -> dict[str, np.ndarray]:
     return computed | outputs(out)
 
 
-def gradients(case: Case, dtype: torch.dtype) -> dict[str, np.ndarray]:
-    """Return the gradient of every parameter, and of inputs_embeds, by our names."""
+def gradients(
+    case: Case, dtype: torch.dtype, cotangents: dict[str, Any] | None = None,
+    training: bool = False,
+) -> dict[str, np.ndarray]:
+    """Return the gradient of every parameter, and of inputs_embeds, by our names.
+
+    `cotangents` are as our backward takes them. In training there is dropout.
+    """
     model, arguments = prepare(case, dtype)
     for module in model.modules():
         module.record = lambda name, value: None
+    model.train(training)
     leaves = dict(model.named_parameters())
     if "inputs_embeds" in arguments:
         leaves["inputs_embeds"] = arguments["inputs_embeds"].requires_grad_()
-    out = model(**arguments)
-    if case.cotangents():
-        cotangent = torch.from_numpy(case.cotangents()["last_hidden_state"]).to(dtype)
-        out.last_hidden_state.backward(cotangent)
-    else:
-        out.loss.backward()
+    out = model(**arguments, output_attentions=True, output_hidden_states=True)
+    outputs, douts = [], []
+    for name, given in (cotangents or case.cotangents() or {"loss": 1.0}).items():
+        several = isinstance(given, list)
+        for output, dout in zip(
+            out[name] if several else [out[name]], given if several else [given],
+            strict=True,
+        ):
+            if dout is not None:
+                outputs.append(output)
+                douts.append(torch.as_tensor(dout, dtype=dtype))
+    torch.autograd.backward(outputs, douts)
     return {
         name: (torch.zeros_like(leaf) if leaf.grad is None else leaf.grad).numpy()
         for name, leaf in leaves.items()

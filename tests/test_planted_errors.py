@@ -1,0 +1,65 @@
+"""The checks of the gradients find every planted error, and nothing where none is."""
+
+import inspect
+
+import gradients
+import pytest
+from planted_errors import ERRORS, Error, planted
+
+from distilbert_np import (
+    attention,
+    embeddings,
+    encoder,
+    ffn,
+    functions,
+    heads,
+    losses,
+    models,
+)
+
+
+def finds_an_error():
+    """Return whether some check of the suite fails."""
+    for check in gradients.every_check():
+        try:
+            check()
+        except (AssertionError, ArithmeticError, IndexError):
+            return True          # a NameError, say, would be a fault of the planting
+    return False
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=[error.name for error in ERRORS])
+def test_it_is_found(error):
+    with planted(error):
+        assert finds_an_error()
+
+
+def test_without_one_nothing_is_found():
+    # Nor is anything left of those that were planted before.
+    with planted(ERRORS[0]):
+        pass
+    assert not finds_an_error()
+
+
+def test_every_backward_has_had_errors_planted():
+    has_them = {(error.module, error.function) for error in ERRORS}
+    modules = (functions, embeddings, attention, ffn, encoder, heads, losses)
+    for module in modules:
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            if name.endswith("_backward") and function.__module__ == module.__name__:
+                assert (module, name) in has_them, name
+    for name in ("backward", "encode_backward"):
+        assert (models, f"DistilBertPreTrainedModel.{name}") in has_them
+
+
+def test_a_text_that_is_no_longer_there_is_reported():
+    gone = Error(functions, "linear_backward", "dy @ no_such", "", "nothing")
+    with pytest.raises(AssertionError, match="is not there"), planted(gone):
+        pass
+
+
+def test_an_error_is_put_in_and_taken_out():
+    error = Error(functions, "tanh_backward", "dy * (1 - y * y)", "x", "x comes back")
+    with planted(error):
+        assert functions.ACTIVATIONS_BACKWARD["tanh"](2.0, 7.0) == 7
+    assert functions.ACTIVATIONS_BACKWARD["tanh"](2.0, 0.0) == 2
