@@ -22,6 +22,7 @@ from distilbert_np import (
     losses,
     models,
 )
+from distilbert_np.training import loop, optimizers
 
 
 class Error(NamedTuple):
@@ -375,5 +376,58 @@ ERRORS = [
         ("DistilBertForMultipleChoice.head_backward",
          "dlogits = dlogits + losses", "dlogits = losses",
          "the logits' own gradient is forgotten"),
+    ),
+]
+
+# Errors in training: steps that are not PyTorch's.
+UPDATE, CLIP, SCHEDULE = "Adam.update", "clip_by_global_norm", "linear_schedule"
+DENOMINATOR = "np.sqrt(v) / math.sqrt(v_share) + self.eps"
+DECAY, ADAM = "p *= 1 - lr * weight_decay", (
+    "super().update(p, g, m, v, lr=lr, weight_decay=0)"
+)
+TRAINING_ERRORS = [
+    *errors_in(
+        optimizers,
+        (UPDATE, DENOMINATOR, "np.sqrt(v / v_share + self.eps)", "eps inside the root"),
+        (UPDATE, DENOMINATOR, "(np.sqrt(v) + self.eps) / math.sqrt(v_share)",
+         "eps before the correction"),
+        (UPDATE, "1 - beta1**self.n_steps, 1 - beta2**self.n_steps", "1, 1",
+         "no bias correction"),
+        (UPDATE, "(lr / m_share) * m", "lr * m", "no bias correction of m"),
+        (UPDATE, " / math.sqrt(v_share)", "", "no bias correction of v"),
+        (UPDATE, "beta1, beta2 = self.betas", "beta2, beta1 = self.betas",
+         "β₁ and β₂ swapped"),
+        (UPDATE, "* (g * g)", "* np.abs(g)", "v is not of squares"),
+        ("AdamW.update", DECAY, "p *= 1 - weight_decay", "decay without lr"),
+        ("AdamW.update", "weight_decay=0)", "weight_decay=weight_decay)",
+         "decay in the gradient too"),
+        ("AdamW.update", DECAY, "pass", "no decay"),
+        ("AdamW.update", f"{DECAY}\n        {ADAM}", f"{ADAM}\n        {DECAY}",
+         "decay after the step"),
+        ("SGD.update", "b *= self.momentum", "b *= 1 - self.momentum",
+         "the share that goes, not that stays"),
+        ("SGD.update", "b += g", "b += (1 - self.momentum) * g", "velocity damped"),
+        ("SGD.update", "p -= lr * b", "p -= lr * (g + self.momentum * b)",
+         "Nesterov's momentum"),
+        ("decays", 'not name.endswith("bias") and', "", "decay on biases"),
+        ("decays", '"norm" not in name.lower()', '"LayerNorm" not in name',
+         "decay on some LayerNorms"),
+        (CLIP, "if factor < 1:", "if True:", "short gradients lengthened"),
+        (CLIP, "= max_norm / (norm + 1e-6)", "= max_norm / norm",
+         "without PyTorch's 1e-6"),
+        (CLIP, "gradient *= factor", "gradient = gradient * factor",
+         "a copy is shortened"),
+        ("global_norm", "(g * g)", "np.abs(g)", "not of squares"),
+        (SCHEDULE, "return step / warmup_steps", "return (step + 1) / warmup_steps",
+         "one step ahead on the way up"),
+        (SCHEDULE, "total_steps - step)", "total_steps - step - 1)",
+         "one step ahead on the way down"),
+        (SCHEDULE, "max(1, total_steps - warmup_steps)", "max(1, total_steps)",
+         "down from below 1"),
+    ),
+    *errors_in(
+        loop,
+        ("train_step", "optimizer.step(grads, lr)", "optimizer.step(grads)",
+         "schedule not followed"),
     ),
 ]

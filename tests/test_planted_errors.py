@@ -4,7 +4,8 @@ import inspect
 
 import gradients
 import pytest
-from planted_errors import ERRORS, Error, planted
+import trajectories
+from planted_errors import ERRORS, TRAINING_ERRORS, Error, planted
 
 from distilbert_np import (
     attention,
@@ -32,6 +33,15 @@ def finds_an_error():
 def test_it_is_found(error):
     with planted(error):
         assert finds_an_error()
+
+
+@pytest.mark.parametrize(
+    "error", TRAINING_ERRORS, ids=[error.name for error in TRAINING_ERRORS]
+)
+def test_it_leads_another_way(error):
+    with planted(error), pytest.raises(AssertionError):
+        for run in trajectories.STORED:
+            trajectories.check_stored(run)
 
 
 def test_without_one_nothing_is_found():

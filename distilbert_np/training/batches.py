@@ -5,13 +5,14 @@ returns it: `{"input_ids": [101, …, 102], "labels": 1}`. A batch holds the sam
 as arrays. Chance comes from one explicit rng.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
 from ..functions import Array
+from ..inputs import shown
 from ..losses import IGNORED
 from ..models import DistilBertPreTrainedModel
 from ..tokenizer import DistilBertTokenizer
@@ -21,6 +22,28 @@ Batch = dict[str, Array]
 
 POOL = 32                                        # batches that are sorted together
 LABELLED_TOKENS = ("masked_lm", "token")         # heads with a label for each token
+
+
+def checked_examples(name: str, examples: Iterable[Example]) -> list[Example]:
+    """Return examples as a list; raise InputError unless a batch can be made of them.
+    """
+    found = list(examples)
+    if not found:
+        raise InputError(f"{name}: found none")
+    names = set(found[0]) if isinstance(found[0], dict) else set()
+    for i, example in enumerate(found):
+        if not isinstance(example, dict) or "input_ids" not in example:
+            raise InputError(
+                f"{name}: expected dicts with input_ids, found {shown(example)} at {i}"
+            )
+        if set(example) != names:
+            raise InputError(
+                f"{name}: found {', '.join(example)} at {i}, but {', '.join(found[0])} "
+                "at 0; expected the same in all"
+            )
+        if not np.size(example["input_ids"][:1]):
+            raise InputError(f"{name}: found no tokens at {i}")
+    return found
 
 
 def batches_by_length(
@@ -61,13 +84,14 @@ def make_batch(
 
     For masked LM, tokens are masked anew each time, unless the examples have labels.
     """
-    batch = pad(examples, model.config.pad_token_id or 0, model.head in LABELLED_TOKENS)
+    pad_token_id = model.config.pad_token_id or 0
+    batch = pad(examples, pad_token_id, model.head in LABELLED_TOKENS)
     if model.head == "masked_lm" and "labels" not in batch:
         if tokenizer is None:
             raise InputError("tokenizer: needed to mask tokens; or give labels")
         batch["input_ids"], batch["labels"] = mask_tokens(
             batch["input_ids"], rng, tokenizer.mask_token_id,
-            tokenizer.all_special_ids, model.config.vocab_size,
+            [*tokenizer.all_special_ids, pad_token_id], model.config.vocab_size,
         )
     return batch
 
@@ -132,6 +156,9 @@ def mask_tokens(
 
 def n_labels(batch: Batch) -> int:
     """Return how many labels a batch's loss is the mean over."""
-    if "start_positions" in batch:
-        return len(batch["start_positions"])
-    return int(np.count_nonzero(batch["labels"] != IGNORED))
+    if "start_positions" in batch:               # those beyond the text do not count
+        end = batch["input_ids"].shape[-1]
+        return int(np.count_nonzero(batch["start_positions"] < end))
+    labels = batch["labels"]
+    is_class = labels.dtype.kind in "iu"
+    return int(np.count_nonzero(labels != IGNORED)) if is_class else labels.size

@@ -29,6 +29,7 @@ from .batches import (
     Batch,
     Example,
     batches_by_length,
+    checked_examples,
     chunks,
     length,
     make_batch,
@@ -216,7 +217,9 @@ class Run:
             raise InputError("model: DistilBertModel has no loss; take one with a head")
         self.model, self.tokenizer, self.recipe = model, tokenizer, recipe
         self.examples = checked_examples("examples", examples)
-        self.held_out = held_out and checked_examples("held_out", held_out)
+        self.held_out = held_out
+        if held_out is not None:
+            self.held_out = checked_examples("held_out", held_out)
         self.folder = None if folder is None else Path(folder)
         self.optimizer = recipe.optimizer(
             model.params, lr=recipe.lr, weight_decay=recipe.weight_decay,
@@ -310,16 +313,6 @@ class Run:
         load_tensors(self.folder, self.optimizer)
         self.step = self.optimizer.n_steps = state["step"]
         self.history = History(state["losses"], state["evaluations"])
-
-
-def checked_examples(name: str, examples: Iterable[Example]) -> list[Example]:
-    """Return the examples as a list; raise InputError unless there are some."""
-    found = list(examples)
-    if not found or not all(
-        isinstance(example, dict) and "input_ids" in example for example in found
-    ):
-        raise InputError(f"{name}: expected dicts with input_ids, found {found!r:.40}")
-    return found
 
 
 def digest(examples: list[Example] | None) -> str:

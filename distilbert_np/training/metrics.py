@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..errors import InputError
 from ..functions import Array
 from ..losses import IGNORED
 from ..models import DistilBertPreTrainedModel
@@ -13,6 +14,7 @@ from .batches import (
     Batch,
     Example,
     batches_by_length,
+    checked_examples,
     length,
     make_batch,
     n_labels,
@@ -20,6 +22,7 @@ from .batches import (
 
 Metrics = dict[str, float]
 LONGEST_ANSWER = 30                              # tokens
+SINGLE_LABEL = "single_label_classification"
 
 
 def evaluate(
@@ -32,32 +35,34 @@ def evaluate(
 ) -> Metrics:
     """Return how a model does on examples: first the figure to judge it by, last loss.
 
-    masked LM               accuracy of the masked tokens, which `seed` chooses
-    sequence                accuracy, and f1, the mean of the classes'; else loss alone
+    masked LM               accuracy of the masked tokens
+    sequence                accuracy, and f1, the mean of the classes'
     multiple choice         accuracy
     token                   f1 of the spans that the tags mark, accuracy of the tags
     question answering      f1 of the answers' tokens, exact_match of the answers
+
+    Regression and multi-label classification have only their loss. Which tokens are
+    masked hangs on `seed` and `batch_size`. Raises InputError where no label counts.
     """
+    examples = checked_examples("examples", examples)
     rng = np.random.default_rng(seed)
     lengths = [length(example) for example in examples]
     losses, counts, guesses, labels = [], [], [], []
     for rows in batches_by_length(lengths, batch_size, rng):
         batch = make_batch([examples[row] for row in rows], model, tokenizer, rng)
+        if not n_labels(batch):
+            continue                             # its loss would be NaN
         out = model(**batch)
         losses.append(float(out.loss))
         counts.append(n_labels(batch))
         guesses += [*guessed(out, batch)]
         labels += [*wanted(batch)]
+    if not losses:
+        raise InputError("examples: no label counts, all are −100")
     loss = {"loss": float(np.average(losses, weights=counts))}
-    if model.head == "sequence" and is_of_numbers(model):
+    if model.head == "sequence" and model.config.problem_type != SINGLE_LABEL:
         return loss
     return FIGURES[model.head](guesses, labels, model.config.id2label) | loss
-
-
-def is_of_numbers(model: DistilBertPreTrainedModel) -> bool:
-    """Whether a sequence model gives numbers, or a truth for each label: no one class.
-    """
-    return model.config.problem_type != "single_label_classification"
 
 
 def guessed(out: ModelOutput, batch: Batch) -> Array:
@@ -87,8 +92,10 @@ def best_span(starts: Array, ends: Array) -> tuple[int, int]:
 def wanted(batch: Batch) -> Array:
     """Return the labels (B,) or (B, L), or the answers (B, 2)."""
     if "start_positions" not in batch:
-        return batch["labels"]
-    return np.stack([batch["start_positions"], batch["end_positions"]], axis=-1)
+        labels = batch["labels"]
+        return labels[:, 0] if labels.shape[1:] == (1,) else labels
+    ends = (batch["start_positions"], batch["end_positions"])
+    return np.stack([positions.reshape(-1) for positions in ends], axis=-1)
 
 
 # --- the figures of each head ---------------------------------------------------------
@@ -115,13 +122,14 @@ def word_figures(guesses: list[Array], labels: list[Array], names: dict) -> Metr
 
 def class_figures(guesses: list[Array], labels: list[Array], names: dict) -> Metrics:
     """Return the accuracy, and the mean F1 of the classes that occur."""
-    right, wrong = np.array(guesses), np.array(labels)
+    counted = np.array(labels) != IGNORED
+    found, true = np.array(guesses)[counted], np.array(labels)[counted]
     by_class = [
         f1_score(
-            np.sum((right == number) & (wrong == number)),
-            np.sum(right == number), np.sum(wrong == number),
+            np.sum((found == number) & (true == number)),
+            np.sum(found == number), np.sum(true == number),
         )
-        for number in np.union1d(right, wrong)
+        for number in np.union1d(found, true)
     ]
     return {"accuracy": accuracy(guesses, labels), "f1": float(np.mean(by_class))}
 
