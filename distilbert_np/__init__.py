@@ -1,7 +1,13 @@
 """DistilBERT written by hand in NumPy: to teach with, and to check numbers against."""
 
 from .config import DistilBertConfig
-from .errors import CheckpointError, ConfigError, DistilBertError, InputError
+from .errors import (
+    CheckpointError,
+    ConfigError,
+    DistilBertError,
+    InputError,
+    TrainingError,
+)
 from .models import (
     DistilBertForMaskedLM,
     DistilBertForMultipleChoice,
@@ -29,5 +35,6 @@ __all__ = [
     "DistilBertTokenizer",
     "FillMaskPipeline",
     "InputError",
+    "TrainingError",
     "pipeline",
 ]

@@ -68,9 +68,9 @@ def add_train(verbs: Any) -> None:
         help="fine-tune a model on a file of texts with their labels",
         description="Fine-tune a model on a file of texts with their labels.\n\n"
         + COLUMNS,
-        epilog="example: python -m distilbert_np train --task classify "
-        "--data topics.csv --out topics --lr 1e-3\n"
-        "Stopped or killed, the same command goes on from the last checkpoint in OUT.",
+        epilog="example: python -m distilbert_np train --task classify --data "
+        "reviews.csv --out reviews\n"
+        "Stopped or killed, it goes on where it was when you give the command again.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     train_verb.set_defaults(run=train)
@@ -171,9 +171,13 @@ def train(arguments: argparse.Namespace) -> None:
     print(
         f"{report['task']}, from {report['model']}: {report['examples']} examples, "
         f"{report['held_out']} held out"
-        + (f", {report['cut_off']} cut off and left out" * bool(report["cut_off"]))
-        + "\n"
+        + (f", {report['left_out']} left out" if report["left_out"] else "")
     )
+    if report["resumed_at"] == report["steps"]:
+        print(f"{report['folder']} holds this run already; nothing was left to do")
+    elif report["resumed_at"]:
+        print(f"went on from step {report['resumed_at']} of {report['steps']}")
+    print()
     for line in table(report["evaluations"]):
         print(f"  {line}")
     which = f"epoch {report['best']['epoch']}" if report["best"] else "the last epoch"

@@ -111,8 +111,8 @@ def attention_backward(
     if head_mask is not None:
         dweights = dweights * head_mask[:, None, None]
     dweights = dropout_backward(dweights, trace)
-    # (adding a mask changes nothing on the way back, not even in a row that sees no key,
-    # where it swallowed the scores: PyTorch gives those a gradient too)
+    # (The mask is added: no change on the way back. Not even in a row that sees no key,
+    # where it swallowed the scores; PyTorch, too, gives those a gradient.)
     dscores = softmax_backward(dweights, trace["weights"])    # (B, H, L, L)
 
     # scores = q @ kᵀ / √K

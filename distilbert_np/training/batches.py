@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..functions import Array
-from ..inputs import shown
+from ..inputs import as_array, as_integers, check_shape, shown
 from ..losses import IGNORED
 from ..models import DistilBertPreTrainedModel
 from ..tokenizer import DistilBertTokenizer
@@ -22,28 +22,58 @@ Batch = dict[str, Array]
 
 POOL = 32                                        # batches that are sorted together
 LABELLED_TOKENS = ("masked_lm", "token")         # heads with a label for each token
+LABEL_NAMES = {"question_answering": ("start_positions", "end_positions")}
 
 
-def checked_examples(name: str, examples: Iterable[Example]) -> list[Example]:
-    """Return examples as a list; raise InputError unless a batch can be made of them.
-    """
-    found = list(examples)
+# --- examples -------------------------------------------------------------------------
+
+
+def checked_examples(
+    name: str, examples: Iterable[Example], head: str
+) -> list[Example]:
+    """Return examples as a list; raise InputError unless they suit a model's head."""
+    is_series = isinstance(examples, Iterable) and not isinstance(examples, (str, dict))
+    found = list(examples) if is_series else []
     if not found:
-        raise InputError(f"{name}: found none")
-    names = set(found[0]) if isinstance(found[0], dict) else set()
+        raise InputError(f"{name}: expected a list of dicts, found {shown(examples)}")
     for i, example in enumerate(found):
-        if not isinstance(example, dict) or "input_ids" not in example:
-            raise InputError(
-                f"{name}: expected dicts with input_ids, found {shown(example)} at {i}"
-            )
-        if set(example) != names:
-            raise InputError(
-                f"{name}: found {', '.join(example)} at {i}, but {', '.join(found[0])} "
-                "at 0; expected the same in all"
-            )
-        if not np.size(example["input_ids"][:1]):
-            raise InputError(f"{name}: found no tokens at {i}")
+        try:
+            check_example(example, head)
+            if example.keys() != found[0].keys():
+                raise InputError(f"found {', '.join(example)}, unlike number 0")
+        except InputError as error:
+            raise InputError(f"{name}, number {i}: {error}") from None
     return found
+
+
+def check_example(example: Example, head: str) -> None:
+    """Raise InputError unless a model with this head can learn from the example."""
+    if not isinstance(example, dict):
+        raise InputError(f"expected a dict, found {shown(example)}")
+    wanted = LABEL_NAMES.get(head, ("labels",))
+    names = set(example) - {"attention_mask"}
+    masks_itself = head == "masked_lm" and names == {"input_ids"}
+    if names != {"input_ids", *wanted} and not masks_itself:
+        expected = ", ".join(("input_ids", *wanted))
+        raise InputError(f"expected {expected}, found {', '.join(map(str, example))}")
+    ids = example["input_ids"]
+    texts = ids if head == "multiple_choice" and isinstance(ids, list) else [ids]
+    for text in texts:
+        shape = as_array("input_ids", text).shape
+        if len(shape) != 1 or 0 in shape:
+            raise InputError(f"input_ids: has shape {shape}, expected (length,)")
+        as_integers("input_ids", text)
+    if head in LABELLED_TOKENS and not masks_itself:
+        check_shape("labels", as_integers("labels", example["labels"]), shape)
+
+
+def length(example: Example) -> int:
+    """Return how many tokens an example has; of choices, the longest."""
+    ids = example["input_ids"]
+    return len(ids) if np.ndim(ids[0]) == 0 else max(len(choice) for choice in ids)
+
+
+# --- batches --------------------------------------------------------------------------
 
 
 def batches_by_length(
@@ -61,12 +91,6 @@ def batches_by_length(
         by_length = pool[np.argsort(lengths[pool], kind="stable")]
         batches += chunks(by_length, batch_size)
     return [batches[i] for i in rng.permutation(len(batches))]
-
-
-def length(example: Example) -> int:
-    """Return how many tokens an example has; of choices, the longest."""
-    ids = example["input_ids"]
-    return len(ids) if np.ndim(ids[0]) == 0 else max(len(choice) for choice in ids)
 
 
 def chunks(rows: Sequence[Any], size: int) -> list[Any]:

@@ -21,30 +21,39 @@ MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.j
 
 def save_checkpoint(folder: Path, optimizer: Optimizer, state: dict[str, Any]) -> None:
     """Write a checkpoint of `state["step"]` into `folder`, and delete older ones."""
-    older = checkpoints(folder)
     with written_folder(folder / f"checkpoint-{state['step']:06d}") as path:
         save_tensors(optimizer.params, path / MODEL)
         save_tensors(flatten(optimizer.moments), path / OPTIMIZER)
         (path / STATE).write_text(json.dumps(state, indent=1), encoding="utf-8")
+    newest_checkpoint(folder)
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """Return the newest checkpoint in a folder, if there is one; delete the others."""
+    found = [path for path in folder.glob("checkpoint-*") if path.name[11:].isdecimal()]
+    *older, newest = sorted(found, key=lambda path: int(path.name[11:])) or [None]
     for checkpoint in older:
         shutil.rmtree(checkpoint)
-
-
-def checkpoints(folder: Path) -> list[Path]:
-    """Return the checkpoints in a folder, the newest last."""
-    return sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name[11:]))
+    return newest
 
 
 def read_state(folder: Path) -> dict[str, Any] | None:
     """Return the state that the newest checkpoint holds, or None if there is none."""
     delete_parts(folder)
-    found = checkpoints(folder)
-    return read_json(found[-1] / STATE, CheckpointError) if found else None
+    newest = newest_checkpoint(folder)
+    if newest is None:
+        return None
+    state = read_json(newest / STATE, CheckpointError)
+    kinds = {"step": int, "settings": dict, "losses": list, "evaluations": list}
+    if any(not isinstance(state.get(name), kind) for name, kind in kinds.items()):
+        expected = ", ".join(kinds)
+        raise CheckpointError(f"{newest / STATE}: expected {expected} of a run")
+    return state
 
 
 def load_tensors(folder: Path, optimizer: Optimizer) -> None:
     """Copy the newest checkpoint's numbers into the parameters and the moments."""
-    newest = checkpoints(folder)[-1]
+    newest = newest_checkpoint(folder)
     for name, arrays in (
         (MODEL, optimizer.params), (OPTIMIZER, flatten(optimizer.moments)),
     ):

@@ -9,6 +9,7 @@ has used it. No step needs more than the one before.
 
 import json
 import math
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,8 +20,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from ..config import number, whole
 from ..errors import InputError, TrainingError
 from ..functions import Array
+from ..inputs import shown
 from ..models import DistilBertPreTrainedModel
 from ..outputs import ModelOutput
 from ..tokenizer import DistilBertTokenizer
@@ -60,18 +63,16 @@ def train_step(
         raise TrainingError("no label counts, all are −100")
     total = sum(n_labels(batch) for batch in batches)
     loss, grads = 0.0, None
-    for batch in batches:
-        share = n_labels(batch) / total
-        out = model(**batch, trace=True, rng=rng)
-        check_loss(out)
-        loss += share * float(out.loss)
-        batch_grads = model.backward(out, {"loss": share})
-        del out                                  # the trace is most of the memory
-        grads = added(grads, batch_grads)
-    norm = clip_by_global_norm(grads, max_grad_norm)
-    if not math.isfinite(norm):
-        raise TrainingError(f"the loss is {loss:.4g}, but {not_finite(grads)}")
-    optimizer.step(grads, lr)
+    with np.errstate(over="ignore", invalid="ignore"):     # what they lead to is named
+        for batch in batches:
+            share = n_labels(batch) / total
+            out = model(**batch, trace=True, rng=rng)
+            check_loss(out)
+            loss += share * float(out.loss)
+            grads = added(grads, model.backward(out, {"loss": share}))
+            del out                              # the trace is most of the memory
+        check_norm(clip_by_global_norm(grads, max_grad_norm), grads)
+        optimizer.step(grads, lr)
     return loss
 
 
@@ -90,15 +91,30 @@ def check_loss(out: ModelOutput) -> None:
     """Raise TrainingError, naming the first tensor at fault, unless the loss is finite.
     """
     if not np.isfinite(out.loss):
-        raise TrainingError(f"the loss is {out.loss}: {not_finite(out.trace)}")
+        name = first_not_finite(out.trace.items())
+        raise TrainingError(
+            f"the loss is {out.loss}; the first tensor that is not finite is {name}"
+        )
 
 
-def not_finite(tensors: Tree) -> str:
-    """Say which of some tensors is the first that holds NaN or infinity."""
-    for name, array in flatten(tensors).items():
+def check_norm(norm: float, grads: Tree) -> None:
+    """Raise TrainingError, naming the gradient at fault, unless the norm is finite."""
+    if math.isfinite(norm):
+        return
+    # Backward goes from the end to the beginning.
+    name = first_not_finite(reversed(flatten(grads).items()))
+    raise TrainingError(
+        f"the gradient of {name} is the first that is not finite" if name
+        else "the gradients are too large for their squares to be added"
+    )
+
+
+def first_not_finite(tensors: Iterable[tuple[str, Array]]) -> str | None:
+    """Return the name of the first of some tensors that holds NaN or infinity."""
+    for name, array in tensors:
         if not np.isfinite(array).all():
-            return f"{name} is the first tensor that is not finite"
-    return "their squares are too large to add up"
+            return name
+    return None
 
 
 # --- a run ----------------------------------------------------------------------------
@@ -124,17 +140,42 @@ class Recipe:
     seed: int = 0                                # of order, masks and dropout
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "accumulate", "seed"):
-            value, least = getattr(self, name), int(name != "seed")
-            if type(value) is not int or value < least:
-                raise InputError(
-                    f"{name}: expected a whole number of at least {least}, "
-                    f"found {value!r}"
-                )
-        for name in ("lr", "weight_decay", "warmup", "max_grad_norm"):
-            value, most = getattr(self, name), 1 if name == "warmup" else math.inf
-            if type(value) not in (int, float) or not 0 <= value <= most:
-                raise InputError(f"{name}: expected a number from 0, found {value!r}")
+        for name, (is_right, expected) in FIELDS.items():
+            value = getattr(self, name)
+            if not is_right(value):
+                found = shown(value)
+                raise InputError(f"{name}: expected {expected}, found {found}")
+
+    def make_optimizer(self, params: Tree) -> Optimizer:
+        """Return the optimiser for these parameters."""
+        try:
+            return self.optimizer(
+                params, lr=self.lr, weight_decay=self.weight_decay, **self.options
+            )
+        except TypeError as error:
+            raise InputError(f"options: {self.optimizer.__name__}: {error}") from None
+
+
+COUNT = (whole(1), "a whole number of at least 1")
+SIZE = (number(0, sys.float_info.max), "a finite number of at least 0")
+FIELDS = {
+    "epochs": COUNT,
+    "batch_size": COUNT,
+    "accumulate": COUNT,
+    "optimizer": (
+        lambda value: isinstance(value, type) and issubclass(value, Optimizer),
+        "an optimiser such as AdamW",
+    ),
+    "options": (lambda value: isinstance(value, dict), "a dictionary"),
+    "lr": SIZE,
+    "weight_decay": SIZE,
+    "warmup": (number(0, 1), "a share from 0 to 1"),
+    "max_grad_norm": (
+        lambda value: type(value) in (int, float) and value > 0,
+        "a number above 0 (infinity for no clipping)",
+    ),
+    "seed": (whole(0), "a whole number of at least 0"),
+}
 
 
 @dataclass
@@ -143,6 +184,7 @@ class History:
 
     losses: list[float] = field(default_factory=list)
     evaluations: list[Metrics] = field(default_factory=list)
+    resumed_at: int = 0                          # the step of the checkpoint, if any
 
     @property
     def best(self) -> Metrics | None:
@@ -174,11 +216,14 @@ def fit(
     are evaluated after each epoch. `folder` receives the model: the best epoch's, if
     some are held out, else the last. It also receives a checkpoint after every
     `save_every` steps and each epoch: called again with the same arguments, a run that
-    was stopped goes on from there, and ends with the bits it would have ended with.
+    was stopped goes on from there, and ends with the bits it would have ended with on
+    the same machine.
 
     Raises TrainingError where a loss or gradient is not finite, naming the first such
     tensor, or where `folder` holds another run; InputError for unusable arguments.
     """
+    if save_every is not None and not whole(1)(save_every):
+        raise InputError(f"save_every: expected {COUNT[1]}, found {shown(save_every)}")
     recipe = recipe or Recipe()
     run = Run(model, examples, tokenizer, recipe, held_out, folder)
     run.resume()
@@ -216,15 +261,12 @@ class Run:
         if model.head == "base":
             raise InputError("model: DistilBertModel has no loss; take one with a head")
         self.model, self.tokenizer, self.recipe = model, tokenizer, recipe
-        self.examples = checked_examples("examples", examples)
+        self.examples = checked_examples("examples", examples, model.head)
         self.held_out = held_out
         if held_out is not None:
-            self.held_out = checked_examples("held_out", held_out)
-        self.folder = None if folder is None else Path(folder)
-        self.optimizer = recipe.optimizer(
-            model.params, lr=recipe.lr, weight_decay=recipe.weight_decay,
-            **recipe.options,
-        )
+            self.held_out = checked_examples("held_out", held_out, model.head)
+        self.folder = None if folder is None else made_folder(folder)
+        self.optimizer = recipe.make_optimizer(model.params)
         n_batches = math.ceil(len(self.examples) / recipe.batch_size)
         self.steps_per_epoch = math.ceil(n_batches / recipe.accumulate)
         self.n_steps = recipe.epochs * self.steps_per_epoch
@@ -286,6 +328,7 @@ class Run:
         settings = asdict(self.recipe) | {
             "optimizer": self.recipe.optimizer.__name__,
             "model": repr(self.model),
+            "source": self.model.load_report and self.model.load_report.source,
             "configuration": config,
             "examples": digest(self.examples),
             "held_out": digest(self.held_out),
@@ -296,23 +339,41 @@ class Run:
         """Write a checkpoint."""
         if self.folder:
             state = {"step": self.step, "settings": self.settings}
-            save_checkpoint(self.folder, self.optimizer, state | asdict(self.history))
+            history = asdict(self.history)
+            del history["resumed_at"]
+            save_checkpoint(self.folder, self.optimizer, state | history)
 
     def resume(self) -> None:
-        """Go on from the checkpoint in the folder, if there is one."""
-        state = self.folder and read_state(self.folder)
-        if not state:
+        """Go on from the checkpoint in the folder; if there is none, write the first.
+        """
+        if self.folder is None:
+            return
+        state = read_state(self.folder)
+        if state is None:
+            self.save()
             return
         theirs = state["settings"]
         for name, ours in self.settings.items():
             if theirs.get(name) != ours:
                 raise TrainingError(
                     f"{self.folder}: holds a checkpoint of a run with {name} "
-                    f"{theirs.get(name)!r:.40}, now {ours!r:.40}; choose another folder"
+                    f"{shown(theirs.get(name))}, now {shown(ours)}; choose another one"
                 )
         load_tensors(self.folder, self.optimizer)
         self.step = self.optimizer.n_steps = state["step"]
-        self.history = History(state["losses"], state["evaluations"])
+        self.history = History(state["losses"], state["evaluations"], self.step)
+
+
+def made_folder(folder: str | Path) -> Path:
+    """Return a folder that is there, made if need be; raise InputError if it cannot be.
+    """
+    try:
+        if folder == "":
+            raise OSError("its name is empty")
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except (OSError, TypeError, ValueError) as error:
+        raise InputError(f"folder: cannot be made ({error})") from None
+    return Path(folder)
 
 
 def digest(examples: list[Example] | None) -> str:

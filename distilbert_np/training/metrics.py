@@ -44,7 +44,7 @@ def evaluate(
     Regression and multi-label classification have only their loss. Which tokens are
     masked hangs on `seed` and `batch_size`. Raises InputError where no label counts.
     """
-    examples = checked_examples("examples", examples)
+    examples = checked_examples("examples", examples, model.head)
     rng = np.random.default_rng(seed)
     lengths = [length(example) for example in examples]
     losses, counts, guesses, labels = [], [], [], []

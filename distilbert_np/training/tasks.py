@@ -15,7 +15,6 @@ Each task reads columns of its own:
 import csv
 import json
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -24,10 +23,10 @@ from typing import Any, NamedTuple, TextIO
 import numpy as np
 
 from .. import models
-from ..config import DistilBertConfig
 from ..errors import InputError
+from ..inputs import shown
 from ..losses import IGNORED
-from ..tokenizer import DistilBertTokenizer
+from ..tokenizer import DistilBertTokenizer, check_length
 from .batches import Example
 from .loop import Recipe, fit
 
@@ -35,39 +34,51 @@ from .loop import Recipe, fit
 class Row(NamedTuple):
     """A row of a file, and where it stands, for whoever has to mend it."""
 
-    place: str
+    file: str
+    line: int
     cells: dict[str, Any]
 
+    @property
+    def place(self) -> str:
+        """Where the row stands."""
+        return f"{self.file}, line {self.line}"
+
+    def error(self, column: str, expected: str, found: Any) -> InputError:
+        """Return the error that names the cell."""
+        return InputError(f"{self.place}: {column}: expected {expected}, found {found}")
+
+    def cell(self, column: str) -> Any:
+        """Return a cell that must be there."""
+        if self.cells.get(column) is None:
+            there = [name for name, value in self.cells.items() if value is not None]
+            raise self.error(column, "a column of this name", ", ".join(there))
+        return self.cells[column]
+
     def text(self, column: str) -> str:
-        """Return a cell that must hold a text, or a number written out."""
-        value = self.cells.get(column)
-        if type(value) is int:
+        """Return a cell that must hold a text, or a whole number, written out."""
+        value = self.cell(column)
+        if type(value) is int and abs(value) < 10**9:
             value = str(value)
         if not isinstance(value, str):
-            raise self.error(column, "a text", value)
+            raise self.error(column, "a text", shown(value))
         return value
 
     def texts(self, column: str, separator: str | None) -> list[str]:
         """Return a cell that must hold a list of texts, or one text that is to be cut.
         """
-        value = self.cells.get(column)
+        value = self.cell(column)
         if isinstance(value, str):
             value = value.split(separator)
         if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-            raise self.error(column, "a list of texts", value)
+            raise self.error(column, "a list of texts", shown(value))
         return value
 
     def number(self, column: str) -> int:
         """Return a cell that must hold a whole number from 0."""
         value = self.text(column)
-        if not value.isdecimal():
-            raise self.error(column, "a whole number from 0", value)
+        if not value.isdecimal() or len(value) > 9:
+            raise self.error(column, "a whole number from 0", shown(value))
         return int(value)
-
-    def error(self, column: str, expected: str, found: Any) -> InputError:
-        """Return the error that names the cell."""
-        message = f"{column}: expected {expected}, found {found!r:.40}"
-        return InputError(f"{self.place}: {message}")
 
 
 # --- rows to examples -----------------------------------------------------------------
@@ -78,9 +89,11 @@ Encode = Callable[..., Any]
 Numbers = dict[str, int]
 
 
-def masked_lm_example(row: Row, encode: Encode, numbers: Numbers) -> Example:
-    """Return the ids of a text; they are masked when a batch is made."""
-    return {"input_ids": encode(row.text("text"))["input_ids"]}
+def masked_lm_example(row: Row, encode: Encode, numbers: Numbers) -> Example | None:
+    """Return the ids of a text, masked when a batch is made; None if there is no word.
+    """
+    ids = encode(row.text("text"))["input_ids"]
+    return {"input_ids": ids} if len(ids) > 2 else None      # [CLS] and [SEP]
 
 
 def classify_example(row: Row, encode: Encode, numbers: Numbers) -> Example:
@@ -96,7 +109,7 @@ def tag_example(row: Row, encode: Encode, numbers: Numbers) -> Example:
     """Return the ids of a text, and the tag of each word at the first of its pieces."""
     words, tags = row.texts("tokens", None), row.texts("tags", None)
     if len(words) != len(tags):
-        raise row.error("tags", f"{len(words)} of them, one for each token", tags)
+        raise row.error("tags", f"{len(words)}, one for each token", len(tags))
     encoded = encode(words, is_split_into_words=True)
     word_ids = encoded.word_ids()
     labels = [
@@ -111,12 +124,17 @@ def answer_example(row: Row, encode: Encode, numbers: Numbers) -> Example | None
 
     Without an answer both are 0, [CLS]; where it was cut off there is no example.
     """
-    context, answer = row.text("context"), row.text("answer").strip()
+    context, written = row.text("context"), row.text("answer")
+    answer = written.strip()
     given = row.cells.get("start") not in (None, "")
-    start = row.number("start") if given else max(context.find(answer), 0)
+    if given:
+        start = row.number("start") + len(written) - len(written.lstrip())
+    else:
+        start = max(context.find(answer), 0)
     end = start + len(answer)
     if context[start:end] != answer:
-        raise row.error("answer", f"words that the context has at {start}", answer)
+        where = f" at {start}" if given else ""
+        raise row.error("answer", f"words of the context{where}", shown(answer))
     encoded = encode(
         row.text("question"), context, truncation="only_second",
         return_offsets_mapping=True,
@@ -141,7 +159,7 @@ def choose_example(row: Row, encode: Encode, numbers: Numbers) -> Example:
     """
     choices, label = row.texts("choices", "|"), row.number("label")
     if label >= len(choices):
-        raise row.error("label", f"a number below {len(choices)}, the choices", label)
+        raise row.error("label", f"one of {len(choices)} choices, from 0", label)
     ids = [encode(row.text("text"), choice.strip())["input_ids"] for choice in choices]
     return {"input_ids": ids, "labels": label}
 
@@ -176,17 +194,17 @@ def read_rows(path: str | os.PathLike) -> list[Row]:
     """Return the rows of a CSV or JSON lines file; raise InputError, naming the line.
     """
     path = Path(path)
-    if path.suffix not in READERS:
+    if path.suffix.lower() not in READERS:
         raise InputError(f"{path}: expected a file named .csv or .jsonl")
     if not path.is_file():
         raise InputError(f"{path}: there is no regular file of this name")
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             rows = [
-                Row(f"{path}, line {number}", cells)
-                for number, cells in READERS[path.suffix](file)
+                Row(str(path), line, cells)
+                for line, cells in READERS[path.suffix.lower()](file)
             ]
-    except (OSError, ValueError, RecursionError, csv.Error) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
     if not rows:
         raise InputError(f"{path}: holds no rows")
@@ -195,21 +213,30 @@ def read_rows(path: str | os.PathLike) -> list[Row]:
 
 def read_csv(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the number of each line, and its cells by the columns of the first."""
-    reader = csv.DictReader(file, strict=True)
-    for cells in reader:
-        if None in cells:
-            raise ValueError(f"line {reader.line_num} has more cells than columns")
-        yield reader.line_num, cells
+    reader, last = csv.DictReader(file, strict=True), 1
+    try:
+        for cells in reader:
+            if None in cells:
+                raise ValueError(f"line {reader.line_num}: more cells than columns")
+            last = reader.line_num
+            yield last, cells
+    except csv.Error as error:
+        raise ValueError(f"line {last + 1}: {error}") from None
 
 
 def read_json_lines(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the number of each line that is not empty, and its object."""
     for number, line in enumerate(file, start=1):
-        if line.strip():
+        if not line.strip():
+            continue
+        try:
             cells = json.loads(line)
-            if not isinstance(cells, dict):
-                raise ValueError(f"line {number} is not an object")
-            yield number, cells
+        except (ValueError, RecursionError) as error:
+            reason = getattr(error, "msg", error)
+            raise ValueError(f"line {number}: not JSON ({reason})") from None
+        if not isinstance(cells, dict):
+            raise ValueError(f"line {number}: not an object")
+        yield number, cells
 
 
 READERS = {".csv": read_csv, ".jsonl": read_json_lines, ".json": read_json_lines}
@@ -250,28 +277,23 @@ def fine_tune(
     `folder` is one that from_pretrained opens, and that of transformers as well. Raises
     InputError, naming the line, where a row cannot be used; and what `fit` raises.
     """
-    if task not in TASKS:
+    if task not in list(TASKS):
         raise InputError(f"task: expected one of {', '.join(TASKS)}, found {task!r}")
     recipe = recipe or Recipe()
-    rows = read_rows(data)
-    if isinstance(held_out, (int, float)):
-        if not 0 <= held_out < 1:
-            raise InputError(f"held_out: expected a share below 1, found {held_out}")
-        rows, held_out_rows = split(rows, held_out, recipe.seed)
-    else:
-        held_out_rows = read_rows(held_out)
-
+    rows, held_out_rows = read_parts(data, held_out, recipe.seed)
     tokenizer = DistilBertTokenizer.from_pretrained(model)
     network = new_model(task, [*rows, *held_out_rows], model, recipe.seed, dtype)
     limit = min(network.config.max_position_embeddings, tokenizer.model_max_length)
-    encode = partial(
-        tokenizer, truncation=True,
-        max_length=limit if max_length is None else min(limit, max_length),
-    )
+    if max_length is not None:
+        check_length(max_length)
+        limit = min(limit, max_length)
+    encode = partial(tokenizer, truncation=True, max_length=limit)
     train_set, test_set = (
         examples_of(task, part, encode, network.config.label2id)
         for part in (rows, held_out_rows)
     )
+    if not train_set or (held_out_rows and not test_set):
+        raise InputError(f"{data}: no row has, in {limit} tokens, anything to learn")
     history = fit(
         network, train_set, tokenizer, recipe, held_out=test_set or None, folder=folder,
         save_every=save_every, progress=progress,
@@ -282,47 +304,84 @@ def fine_tune(
         "folder": str(folder),
         "examples": len(train_set),
         "held_out": len(test_set),
-        "cut_off": len(rows) + len(held_out_rows) - len(train_set) - len(test_set),
+        "left_out": len(rows) + len(held_out_rows) - len(train_set) - len(test_set),
+        "resumed_at": history.resumed_at,
+        "steps": len(history.losses),
         "last_loss": history.losses[-1],
         "evaluations": history.evaluations,
         "best": history.best,
     }
 
 
+def read_parts(
+    data: str | os.PathLike, held_out: float | str | os.PathLike, seed: int
+) -> tuple[list[Row], list[Row]]:
+    """Return the rows to train on, and those to measure on: a share, or a file's."""
+    rows = read_rows(data)
+    if isinstance(held_out, (str, os.PathLike)):
+        return rows, read_rows(held_out)
+    if type(held_out) not in (int, float) or not 0 <= held_out < 1:
+        raise InputError(f"held_out: expected a share below 1, found {held_out!r}")
+    rows, held_out_rows = split(rows, held_out, seed)
+    if not rows:
+        raise InputError(f"held_out: {held_out} of {data} leaves nothing to train on")
+    return rows, held_out_rows
+
+
 def examples_of(
     task: str, rows: Iterable[Row], encode: Encode, numbers: Numbers
 ) -> list[Example]:
-    """Return the examples of rows, without those whose answer was cut off."""
+    """Return the examples of rows, without those that leave nothing to learn."""
     examples = []
     for row in rows:
         try:
             example = TASKS[task].example(row, encode, numbers)
         except InputError as error:
-            where = "" if str(error).startswith(row.place) else f"{row.place}: "
-            raise InputError(f"{where}{error}") from None
-        if example is not None:
-            examples.append(example)
+            if str(error).startswith(row.place):
+                raise
+            raise InputError(f"{row.place}: {error}") from None
+        if example is None:
+            continue
+        if task == "choose" and examples:
+            n_choices, n_here = len(examples[0]["input_ids"]), len(example["input_ids"])
+            if n_here != n_choices:
+                raise row.error("choices", f"{n_choices} as in the first row", n_here)
+        examples.append(example)
     return examples
 
 
 def new_model(
-    task: str, rows: Iterable[Row], name: str | os.PathLike, seed: int, dtype: Any
+    task: str, rows: list[Row], name: str | os.PathLike, seed: int, dtype: Any
 ) -> models.DistilBertPreTrainedModel:
-    """Return the model to train, its labels named as in the rows.
+    """Return the model to train: its encoder is read, and its head if it is the same.
 
-    Where it knows all of these labels already, as when training goes on, they keep
-    their numbers.
+    It is where the checkpoint was trained for this task and knows all of the labels, as
+    when training goes on; otherwise a new head is drawn from the seed. (Masked LM makes
+    no sense with a new head, so a checkpoint without one gets a warning.)
     """
-    model_class, _, label_words = TASKS[task]
-    changes = {}
+    model_class = TASKS[task].model_class
+    encoder = models.DistilBertModel.from_pretrained(name, dtype=dtype)
+    words = words_of_labels(task, rows)
+    was = getattr(encoder.config, "architectures", None)
+    same_head = was == [model_class.__name__] and words <= {*encoder.config.label2id}
+    if same_head or task == "masked-lm":
+        return model_class.from_pretrained(name, dtype=dtype)
+    changes = {"id2label": dict(enumerate(sorted(words)))} if words else {}
     if task == "classify":
         changes["problem_type"] = "single_label_classification"
-    if label_words:
-        found = {word for row in rows for word in label_words(row)}
-        if len(found) < 2:
-            raise InputError(f"labels: expected two or more, found only {found}")
-        if not found <= set(DistilBertConfig.from_pretrained(name).label2id):
-            changes["id2label"] = dict(enumerate(sorted(found)))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*newly initialised")
-        return model_class.from_pretrained(name, seed=seed, dtype=dtype, **changes)
+    model = model_class(encoder.config.changed(**changes), seed=seed, dtype=dtype)
+    model.params["distilbert"], model.load_report = encoder.params, encoder.load_report
+    return model
+
+
+def words_of_labels(task: str, rows: list[Row]) -> set[str]:
+    """Return the labels that rows have, where they are words; there must be several."""
+    label_words = TASKS[task].label_words
+    if label_words is None:
+        return set()
+    words = {word for row in rows for word in label_words(row)}
+    if len(words) == 1:
+        raise InputError(
+            f"{rows[0].file}: found only one label, {words.pop()!r}, expected several"
+        )
+    return words
