@@ -22,7 +22,7 @@ from distilbert_np import (
     losses,
     models,
 )
-from distilbert_np.training import loop, optimizers
+from distilbert_np.training import optimizers, step
 
 
 class Error(NamedTuple):
@@ -426,7 +426,7 @@ TRAINING_ERRORS = [
          "down from below 1"),
     ),
     *errors_in(
-        loop,
+        step,
         ("train_step", "optimizer.step(grads, lr)", "optimizer.step(grads)",
          "schedule not followed"),
     ),

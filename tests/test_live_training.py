@@ -18,9 +18,9 @@ def test_transformers_opens_what_was_trained_and_answers_the_same(tmp_path, task
     data = write(tmp_path / "data.csv", rows_of(task))
     out = tmp_path / "out"
     fine_tune(task, data, out, recipe=RECIPE, progress=False)
-    ours = CLASSES[task].from_pretrained(out)
+    ours = CLASSES[task].from_pretrained(out, dtype=np.float64)
     theirs, info = getattr(transformers, type(ours).__name__).from_pretrained(
-        out, dtype=torch.float32, output_loading_info=True
+        out, dtype=torch.float64, output_loading_info=True
     )
     assert not any(info.values())
     assert theirs.config.id2label == ours.config.id2label
@@ -48,4 +48,4 @@ def test_transformers_opens_what_was_trained_and_answers_the_same(tmp_path, task
         )
     found = ours(**arrays)
     for name in expected:
-        np.testing.assert_allclose(found[name], expected[name], atol=1e-5, rtol=0)
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-12, rtol=0)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from distilbert_np import DistilBertForSequenceClassification
-from distilbert_np.__main__ import main
+from distilbert_np.__main__ import main, make_parser, train
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -37,11 +37,17 @@ def test_the_output_shown_is_the_output(capsys):
 
 
 def test_the_tour_runs_and_prints_what_it_says(capsys):
-    (tour,) = blocks("python")
+    tour = "".join(blocks("python"))             # the second goes on from the first
     exec(compile(tour, "README.md", "exec"), {})
     printed = capsys.readouterr().out.splitlines()
     promised = re.findall(r"print\(.*\) *# (.*)", tour)
     assert printed == promised
+
+
+def test_the_train_command_is_one_that_would_run():
+    *_, command = (block for block in blocks("bash") if "train" in block)
+    arguments = make_parser().parse_args(shlex.split(command)[3:])
+    assert arguments.run is train and (ROOT / arguments.data).is_file()
 
 
 def test_the_load_report_shown_is_the_report():

@@ -2,16 +2,20 @@
 
     optimizers.py   SGD, Adam, AdamW; clipping, and the schedule of the learning rate
     batches.py      examples of like length together, filled up, masked
-    loop.py         fit: forward, backward, step, again; checkpoints.py lets it go on
+    step.py         forward, backward, and the parameters move
+    recipe.py       the numbers that a run depends on
+    loop.py         fit: steps, epochs, evaluations; checkpoints.py lets it go on
     metrics.py      accuracy, F1, exact match on what was held out
     tasks.py        files of texts with labels → examples
     tiny_world.py   the text that the embedded model learned from
 """
 
 from .batches import batches_by_length, make_batch, mask_tokens, pad
-from .loop import History, Recipe, fit, train_step
+from .loop import History, fit
 from .metrics import evaluate
 from .optimizers import SGD, Adam, AdamW, clip_by_global_norm, linear_schedule
+from .recipe import Recipe
+from .step import train_step
 from .tasks import fine_tune
 
 __all__ = [

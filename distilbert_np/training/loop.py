@@ -1,17 +1,12 @@
-"""The loop: forward, backward, a step of the optimiser; and again.
+"""The loop: steps, epochs, evaluations, and checkpoints to go on from.
 
     fit(model, examples, tokenizer, Recipe(epochs=5, lr=1e-3), folder="out")
-
-Memory: beside the parameters there are their gradients and the optimiser's moments (two
-for Adam), all of one size, and the trace of one batch, which goes as soon as backward
-has used it. No step needs more than the one before.
 """
 
 import json
 import math
-import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -20,162 +15,28 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from ..config import number, whole
+from ..config import whole
 from ..errors import InputError, TrainingError
 from ..functions import Array
 from ..inputs import shown
 from ..models import DistilBertPreTrainedModel
-from ..outputs import ModelOutput
 from ..tokenizer import DistilBertTokenizer
-from ..trees import Tree, flatten
 from .batches import (
-    Batch,
     Example,
     batches_by_length,
     checked_examples,
     chunks,
     length,
     make_batch,
-    n_labels,
 )
 from .checkpoints import load_tensors, read_state, save_checkpoint
 from .metrics import Metrics, evaluate
-from .optimizers import AdamW, Optimizer, clip_by_global_norm, linear_schedule
-
-# --- one step -------------------------------------------------------------------------
-
-
-def train_step(
-    model: DistilBertPreTrainedModel,
-    batches: Sequence[Batch],
-    optimizer: Optimizer,
-    lr: float,
-    max_grad_norm: float,
-    rng: "np.random.Generator | None",
-) -> float:
-    """Move the parameters once, by the mean gradient of some batches; return the loss.
-
-    Each batch weighs as much as it has labels, so several small ones make the step that
-    one large one would. Raises TrainingError where a number is not finite.
-    """
-    batches = [batch for batch in batches if n_labels(batch)]
-    if not batches:
-        raise TrainingError("no label counts, all are −100")
-    total = sum(n_labels(batch) for batch in batches)
-    loss, grads = 0.0, None
-    with np.errstate(over="ignore", invalid="ignore"):     # what they lead to is named
-        for batch in batches:
-            share = n_labels(batch) / total
-            out = model(**batch, trace=True, rng=rng)
-            check_loss(out)
-            loss += share * float(out.loss)
-            grads = added(grads, model.backward(out, {"loss": share}))
-            del out                              # the trace is most of the memory
-        check_norm(clip_by_global_norm(grads, max_grad_norm), grads)
-        optimizer.step(grads, lr)
-    return loss
-
-
-def added(grads: Tree | None, more: Tree) -> Tree:
-    """Return the sum of two trees of gradients, the first of which may be missing."""
-    if grads is None:
-        return more
-    for gradient, other in zip(
-        flatten(grads).values(), flatten(more).values(), strict=True
-    ):
-        gradient += other
-    return grads
-
-
-def check_loss(out: ModelOutput) -> None:
-    """Raise TrainingError, naming the first tensor at fault, unless the loss is finite.
-    """
-    if not np.isfinite(out.loss):
-        name = first_not_finite(out.trace.items())
-        raise TrainingError(
-            f"the loss is {out.loss}; the first tensor that is not finite is {name}"
-        )
-
-
-def check_norm(norm: float, grads: Tree) -> None:
-    """Raise TrainingError, naming the gradient at fault, unless the norm is finite."""
-    if math.isfinite(norm):
-        return
-    # Backward goes from the end to the beginning.
-    name = first_not_finite(reversed(flatten(grads).items()))
-    raise TrainingError(
-        f"the gradient of {name} is the first that is not finite" if name
-        else "the gradients are too large for their squares to be added"
-    )
-
-
-def first_not_finite(tensors: Iterable[tuple[str, Array]]) -> str | None:
-    """Return the name of the first of some tensors that holds NaN or infinity."""
-    for name, array in tensors:
-        if not np.isfinite(array).all():
-            return name
-    return None
-
-
-# --- a run ----------------------------------------------------------------------------
+from .recipe import Recipe
+from .step import train_step
 
 # What a random stream is for. Each epoch's order and each step has a stream of its own,
 # made from the seed, so that a run that goes on draws what it would have drawn.
 ORDER, STEP = 1, 2
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What the outcome of a run depends on, beside the model and the examples."""
-
-    epochs: int = 3
-    batch_size: int = 16
-    accumulate: int = 1                          # batches that make one step together
-    optimizer: type[Optimizer] = AdamW
-    options: dict[str, Any] = field(default_factory=dict)    # its own, such as betas
-    lr: float = 5e-5                             # at the peak
-    weight_decay: float = 0.01                   # none on biases and LayerNorms
-    warmup: float = 0.1                          # share of the steps
-    max_grad_norm: float = 1.0
-    seed: int = 0                                # of order, masks and dropout
-
-    def __post_init__(self) -> None:
-        for name, (is_right, expected) in FIELDS.items():
-            value = getattr(self, name)
-            if not is_right(value):
-                found = shown(value)
-                raise InputError(f"{name}: expected {expected}, found {found}")
-
-    def make_optimizer(self, params: Tree) -> Optimizer:
-        """Return the optimiser for these parameters."""
-        try:
-            return self.optimizer(
-                params, lr=self.lr, weight_decay=self.weight_decay, **self.options
-            )
-        except TypeError as error:
-            raise InputError(f"options: {self.optimizer.__name__}: {error}") from None
-
-
-COUNT = (whole(1), "a whole number of at least 1")
-SIZE = (number(0, sys.float_info.max), "a finite number of at least 0")
-FIELDS = {
-    "epochs": COUNT,
-    "batch_size": COUNT,
-    "accumulate": COUNT,
-    "optimizer": (
-        lambda value: isinstance(value, type) and issubclass(value, Optimizer),
-        "an optimiser such as AdamW",
-    ),
-    "options": (lambda value: isinstance(value, dict), "a dictionary"),
-    "lr": SIZE,
-    "weight_decay": SIZE,
-    "warmup": (number(0, 1), "a share from 0 to 1"),
-    "max_grad_norm": (
-        lambda value: type(value) in (int, float) and value > 0,
-        "a number above 0 (infinity for no clipping)",
-    ),
-    "seed": (whole(0), "a whole number of at least 0"),
-}
 
 
 @dataclass
@@ -223,7 +84,8 @@ def fit(
     tensor, or where `folder` holds another run; InputError for unusable arguments.
     """
     if save_every is not None and not whole(1)(save_every):
-        raise InputError(f"save_every: expected {COUNT[1]}, found {shown(save_every)}")
+        found = shown(save_every)
+        raise InputError(f"save_every: expected a number of steps, found {found}")
     recipe = recipe or Recipe()
     run = Run(model, examples, tokenizer, recipe, held_out, folder)
     run.resume()
@@ -291,8 +153,7 @@ class Run:
             )
             for rows in order
         ]
-        warmup_steps = math.ceil(recipe.warmup * self.n_steps)
-        lr = recipe.lr * linear_schedule(self.step, warmup_steps, self.n_steps)
+        lr = recipe.lr_at(self.step, self.n_steps)
         self.step += 1
         try:
             loss = train_step(

@@ -28,7 +28,8 @@ from ..inputs import shown
 from ..losses import IGNORED
 from ..tokenizer import DistilBertTokenizer, check_length
 from .batches import Example
-from .loop import Recipe, fit
+from .loop import fit
+from .recipe import Recipe
 
 
 class Row(NamedTuple):
@@ -283,10 +284,7 @@ def fine_tune(
     rows, held_out_rows = read_parts(data, held_out, recipe.seed)
     tokenizer = DistilBertTokenizer.from_pretrained(model)
     network = new_model(task, [*rows, *held_out_rows], model, recipe.seed, dtype)
-    limit = min(network.config.max_position_embeddings, tokenizer.model_max_length)
-    if max_length is not None:
-        check_length(max_length)
-        limit = min(limit, max_length)
+    limit = longest(network, tokenizer, max_length)
     encode = partial(tokenizer, truncation=True, max_length=limit)
     train_set, test_set = (
         examples_of(task, part, encode, network.config.label2id)
@@ -311,6 +309,19 @@ def fine_tune(
         "evaluations": history.evaluations,
         "best": history.best,
     }
+
+
+def longest(
+    model: models.DistilBertPreTrainedModel,
+    tokenizer: DistilBertTokenizer,
+    max_length: int | None,
+) -> int:
+    """Return how many tokens a text may have, at most `max_length` if that is given."""
+    limit = min(model.config.max_position_embeddings, tokenizer.model_max_length)
+    if max_length is None:
+        return limit
+    check_length(max_length)
+    return min(limit, max_length)
 
 
 def read_parts(

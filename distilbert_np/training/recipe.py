@@ -1,0 +1,71 @@
+"""The recipe: the numbers that a run of training depends on."""
+
+import math
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..config import number, whole
+from ..errors import InputError
+from ..inputs import shown
+from ..trees import Tree
+from .optimizers import AdamW, Optimizer, linear_schedule
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the outcome of a run depends on, beside the model and the examples."""
+
+    epochs: int = 3
+    batch_size: int = 16
+    accumulate: int = 1                          # batches that make one step together
+    optimizer: type[Optimizer] = AdamW
+    options: dict[str, Any] = field(default_factory=dict)    # its own, such as betas
+    lr: float = 5e-5                             # at the peak
+    weight_decay: float = 0.01                   # none on biases and LayerNorms
+    warmup: float = 0.1                          # share of the steps
+    max_grad_norm: float = 1.0
+    seed: int = 0                                # of order, masks and dropout
+
+    def __post_init__(self) -> None:
+        for name, (is_right, expected) in FIELDS.items():
+            value = getattr(self, name)
+            if not is_right(value):
+                found = shown(value)
+                raise InputError(f"{name}: expected {expected}, found {found}")
+
+    def lr_at(self, step: int, n_steps: int) -> float:
+        """Return the learning rate at a step, counted from 0, of so many."""
+        warmup_steps = math.ceil(self.warmup * n_steps)
+        return self.lr * linear_schedule(step, warmup_steps, n_steps)
+
+    def make_optimizer(self, params: Tree) -> Optimizer:
+        """Return the optimiser for these parameters."""
+        try:
+            return self.optimizer(
+                params, lr=self.lr, weight_decay=self.weight_decay, **self.options
+            )
+        except TypeError as error:
+            raise InputError(f"options: {self.optimizer.__name__}: {error}") from None
+
+
+COUNT = (whole(1), "a whole number of at least 1")
+SIZE = (number(0, sys.float_info.max), "a finite number of at least 0")
+FIELDS = {
+    "epochs": COUNT,
+    "batch_size": COUNT,
+    "accumulate": COUNT,
+    "optimizer": (
+        lambda value: isinstance(value, type) and issubclass(value, Optimizer),
+        "an optimiser such as AdamW",
+    ),
+    "options": (lambda value: isinstance(value, dict), "a dictionary"),
+    "lr": SIZE,
+    "weight_decay": SIZE,
+    "warmup": (number(0, 1), "a share from 0 to 1"),
+    "max_grad_norm": (
+        lambda value: type(value) in (int, float) and value > 0,
+        "a number above 0 (infinity for no clipping)",
+    ),
+    "seed": (whole(0), "a whole number of at least 0"),
+}

@@ -1,0 +1,91 @@
+"""One step: forward, backward, and the optimiser moves the parameters.
+
+Memory: beside the parameters there are their gradients and the optimiser's moments (two
+for Adam), all of one size, and the trace of one batch, which goes as soon as backward
+has used it. No step needs more than the one before.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ..errors import TrainingError
+from ..functions import Array
+from ..models import DistilBertPreTrainedModel
+from ..outputs import ModelOutput
+from ..trees import Tree, flatten
+from .batches import Batch, n_labels
+from .optimizers import Optimizer, clip_by_global_norm
+
+
+def train_step(
+    model: DistilBertPreTrainedModel,
+    batches: Sequence[Batch],
+    optimizer: Optimizer,
+    lr: float,
+    max_grad_norm: float,
+    rng: "np.random.Generator | None",
+) -> float:
+    """Move the parameters once, by the mean gradient of some batches; return the loss.
+
+    Each batch weighs as much as it has labels, so several small ones make the step that
+    one large one would. Raises TrainingError where a number is not finite.
+    """
+    batches = [batch for batch in batches if n_labels(batch)]
+    if not batches:
+        raise TrainingError("no label counts, all are −100")
+    total = sum(n_labels(batch) for batch in batches)
+    loss, grads = 0.0, None
+    with np.errstate(over="ignore", invalid="ignore"):     # what they lead to is named
+        for batch in batches:
+            share = n_labels(batch) / total
+            out = model(**batch, trace=True, rng=rng)
+            check_loss(out)
+            loss += share * float(out.loss)
+            grads = added(grads, model.backward(out, {"loss": share}))
+            del out                              # the trace is most of the memory
+        check_norm(clip_by_global_norm(grads, max_grad_norm), grads)
+        optimizer.step(grads, lr)
+    return loss
+
+
+def added(grads: Tree | None, more: Tree) -> Tree:
+    """Return the sum of two trees of gradients, the first of which may be missing."""
+    if grads is None:
+        return more
+    for gradient, other in zip(
+        flatten(grads).values(), flatten(more).values(), strict=True
+    ):
+        gradient += other
+    return grads
+
+
+def check_loss(out: ModelOutput) -> None:
+    """Raise TrainingError, naming the first tensor at fault, unless the loss is finite.
+    """
+    if not np.isfinite(out.loss):
+        name = first_not_finite(out.trace.items())
+        raise TrainingError(
+            f"the loss is {out.loss}; the first tensor that is not finite is {name}"
+        )
+
+
+def check_norm(norm: float, grads: Tree) -> None:
+    """Raise TrainingError, naming the gradient at fault, unless the norm is finite."""
+    if math.isfinite(norm):
+        return
+    # Backward goes from the end to the beginning.
+    name = first_not_finite(reversed(flatten(grads).items()))
+    raise TrainingError(
+        f"the gradient of {name} is the first that is not finite" if name
+        else "the gradients are too large for their squares to be added"
+    )
+
+
+def first_not_finite(tensors: Iterable[tuple[str, Array]]) -> str | None:
+    """Return the name of the first of some tensors that holds NaN or infinity."""
+    for name, array in tensors:
+        if not np.isfinite(array).all():
+            return name
+    return None
