@@ -8,6 +8,7 @@ import json
 import sys
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,10 +21,11 @@ EXAMPLE = "The capital of France is [MASK]."
 COLUMNS = """\
 FILE is CSV, its first line naming the columns, or JSON lines (.jsonl):
   masked-lm  text
-  classify   text, label [, text_pair]
-  tag        tokens, tags: one for each token, in CSV parted by spaces
-  answer     question, context, answer [, start: where in the context it begins]
-  choose     text, choices: in CSV parted by |, label: the right one's number from 0
+  classify   text, label: the name of a class [, text_pair]
+  tag        tokens, tags: one for each token; in CSV, separated by spaces
+  answer     question, context, answer: words of the context, or empty if it has none
+             [, start: where they begin, from 0; else the first place that has them]
+  choose     text, choices: in CSV, separated by |, label: the right one's number from 0
 """
 
 
@@ -70,7 +72,8 @@ def add_train(verbs: Any) -> None:
         + COLUMNS,
         epilog="example: python -m distilbert_np train --task classify --data "
         "reviews.csv --out reviews\n"
-        "Stopped or killed, it goes on where it was when you give the command again.",
+        "Stopped or killed, it goes on from its last checkpoint (one each epoch, and\n"
+        "with --save-every N also each N steps) when you give the command again.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     train_verb.set_defaults(run=train)
@@ -86,14 +89,15 @@ def add_train(verbs: Any) -> None:
     )
     for name, kind, default, text in (
         ("--epochs", int, 3, "times that every row is seen"),
-        ("--batch-size", int, 16, "rows that are computed together"),
+        ("--batch-size", int, 16, "rows in a batch"),
         ("--accumulate", int, 1, "batches that make one step together"),
         ("--lr", float, 5e-5, "learning rate at its peak"),
         ("--warmup", float, 0.1, "share of the steps in which it rises to that"),
         ("--weight-decay", float, 0.01, "pull of the weights towards 0"),
-        ("--max-grad-norm", float, 1.0, "longest gradient, clipped to that"),
+        ("--max-grad-norm", float, 1.0, "norm that the gradient is clipped to"),
         ("--seed", int, 0, "of order, masks, dropout and what is held out"),
-        ("--max-length", int, None, "tokens that texts are cut to"),
+        ("--max-length", int, None, "tokens that texts are cut to (default, and most: "
+         "as many as the model has positions)"),
         ("--save-every", int, None, "steps between checkpoints, beside each epoch's"),
     ):
         shown = "" if default is None else f" (default: {default})"
@@ -164,33 +168,13 @@ def train(arguments: argparse.Namespace) -> None:
         held_out=arguments.held_out, max_length=arguments.max_length,
         dtype=arguments.dtype, save_every=arguments.save_every,
         progress=sys.stderr.isatty(),
+        **({} if arguments.json else {"say": partial(print, flush=True)}),
     )
     if arguments.json:
         print(json.dumps(report))
         return
-    print(
-        f"{report['task']}, from {report['model']}: {report['examples']} examples, "
-        f"{report['held_out']} held out"
-        + (f", {report['left_out']} left out" if report["left_out"] else "")
-    )
-    if report["resumed_at"] == report["steps"]:
-        print(f"{report['folder']} holds this run already; nothing was left to do")
-    elif report["resumed_at"]:
-        print(f"went on from step {report['resumed_at']} of {report['steps']}")
-    print()
-    for line in table(report["evaluations"]):
-        print(f"  {line}")
     which = f"epoch {report['best']['epoch']}" if report["best"] else "the last epoch"
     print(f"\nThe model of {which} is in {report['folder']}")
-
-
-def table(rows: list[dict[str, float]]) -> list[str]:
-    """Return the lines of a table: the names of the columns, then the numbers."""
-    lines = ["".join(f"{name:>12}" for name in row) for row in rows[:1]]
-    for row in rows:
-        cells = (str(v) if isinstance(v, int) else f"{v:.4f}" for v in row.values())
-        lines.append("".join(f"{cell:>12}" for cell in cells))
-    return lines
 
 
 def one_line(message: Any, *_: Any) -> None:

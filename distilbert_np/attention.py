@@ -52,8 +52,8 @@ def attention(
     """Return softmax(q kᵀ / √K) v, every head's merged and mixed by `out_lin`.
 
     `x` is (B, L, D), `mask` (B, L) true where a key may be seen, `head_mask` (H,)
-    factors for the heads' weights. With an `rng`, weights are dropped with chance `p`.
-    (Vaswani et al., arXiv 1706.03762, section 3.2.)
+    factors for the heads' weights. With an `rng`, weights are dropped with
+    probability `p`. (Vaswani et al., arXiv 1706.03762, section 3.2.)
     """
     q = split_heads(linear(x, **params["q_lin"]), n_heads)    # (B, H, L, K)
     k = split_heads(linear(x, **params["k_lin"]), n_heads)    # (B, H, L, K)
@@ -86,46 +86,48 @@ def attention_backward(
     params: Tree,
     trace: Tree,
     head_mask: Array | None = None,
-    dweights_too: Array | None = None,
+    dattentions: Array | None = None,
 ) -> tuple[Array, Tree]:
     """Return dx (B, L, D) and the gradients of the four linears.
 
-    `dweights_too` (B, H, L, L) is a gradient that reaches the weights on another way:
-    the attentions are outputs of the model as well.
+    `dattentions` (B, H, L, L), if given, is the gradient that the weights have as an
+    output of the model; it is added.
     """
     q, k, v, weights = trace["q"], trace["k"], trace["v"], used_weights(trace)
     n_heads, K = q.shape[1], q.shape[-1]
 
     # y = linear(context, **params["out_lin"])
-    out_weight = params["out_lin"]["weight"]
+    out_weight = params["out_lin"]["weight"]                        # (D, D)
     dcontext, out_grads = linear_backward(dy, trace["context"], out_weight)
 
     # context = merge_heads(weights @ v)
-    dcontext = split_heads(dcontext, n_heads)                 # (B, H, L, K)
-    dweights = dcontext @ v.swapaxes(-1, -2)                  # (B, H, L, L)
-    dv = weights.swapaxes(-1, -2) @ dcontext                  # (B, H, L, K)
-    if dweights_too is not None:
-        dweights = dweights + dweights_too
+    dcontext = split_heads(dcontext, n_heads)                       # (B, H, L, K)
+    dv = merge_heads(weights.swapaxes(-1, -2) @ dcontext)           # (B, L, D)
+    dweights = dcontext @ v.swapaxes(-1, -2)                        # (B, H, L, L)
+    if dattentions is not None:
+        dweights = dweights + dattentions                           # (B, H, L, L)
 
-    # weights = dropout(softmax(scores + mask_bias)) * head_mask
+    # weights = weights * head_mask[:, None, None]
     if head_mask is not None:
-        dweights = dweights * head_mask[:, None, None]
-    dweights = dropout_backward(dweights, trace)
-    # (The mask is added: no change on the way back. Not even in a row that sees no key,
-    # where it swallowed the scores; PyTorch, too, gives those a gradient.)
-    dscores = softmax_backward(dweights, trace["weights"])    # (B, H, L, L)
+        dweights = dweights * head_mask[:, None, None]              # (B, H, L, L)
 
-    # scores = q @ kᵀ / √K
-    dq = dscores @ k / math.sqrt(K)                           # (B, H, L, K)
-    dk = dscores.swapaxes(-1, -2) @ q / math.sqrt(K)          # (B, H, L, K)
+    # weights, dropped = dropout(weights, p, rng)
+    dweights = dropout_backward(dweights, trace)                    # (B, H, L, L)
 
-    # q, k and v were three linears of the one x: their gradients meet there
-    q_weight, k_weight, v_weight = (
-        params[name]["weight"] for name in ("q_lin", "k_lin", "v_lin")
-    )
-    dx_by_q, q_grads = linear_backward(merge_heads(dq), x, q_weight)
-    dx_by_k, k_grads = linear_backward(merge_heads(dk), x, k_weight)
-    dx_by_v, v_grads = linear_backward(merge_heads(dv), x, v_weight)
-    return dx_by_q + dx_by_k + dx_by_v, {
+    # weights = softmax(scores + mask_bias(mask, x.dtype)): a constant is added, even in
+    # a row that sees no key, where it swallowed the scores (PyTorch: the same)
+    dscores = softmax_backward(dweights, trace["weights"])          # (B, H, L, L)
+
+    # scores = q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1])
+    dscores = dscores / math.sqrt(K)                                # (B, H, L, L)
+    dq = merge_heads(dscores @ k)                                   # (B, L, D)
+    dk = merge_heads(dscores.swapaxes(-1, -2) @ q)                  # (B, L, D)
+
+    # q = split_heads(linear(x, **params["q_lin"]), n_heads), k and v alike: three
+    # linears of the one x, where their gradients meet
+    dx_q, q_grads = linear_backward(dq, x, params["q_lin"]["weight"])
+    dx_k, k_grads = linear_backward(dk, x, params["k_lin"]["weight"])
+    dx_v, v_grads = linear_backward(dv, x, params["v_lin"]["weight"])
+    return dx_q + dx_k + dx_v, {
         "q_lin": q_grads, "k_lin": k_grads, "v_lin": v_grads, "out_lin": out_grads,
     }

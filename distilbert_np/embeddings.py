@@ -26,7 +26,7 @@ def embeddings(
     `words` are ids (B, L), looked up in the table of word embeddings, or vectors
     (B, L, D) in their place; `position_ids` (1 or B, L) are rows of the other table.
     DistilBERT has no token types (arXiv 1910.01108, section 3). With an `rng`, dropout
-    with chance `p` comes last.
+    with probability `p` comes last.
     """
     if words.ndim == 2:
         words = lookup(words, **params["word_embeddings"])             # (B, L, D)
@@ -50,9 +50,9 @@ def embeddings_backward(
 
     Vectors that were given in place of ids leave the table of word embeddings alone.
     """
-    # y = dropout(layer_norm(summed, **params["LayerNorm"]))
-    dx = dropout_backward(dy, trace)
-    gain = params["LayerNorm"]["weight"]
+    # x = layer_norm(summed, **params["LayerNorm"]);  y, dropped = dropout(x, p, rng)
+    dx = dropout_backward(dy, trace)                                   # (B, L, D)
+    gain = params["LayerNorm"]["weight"]                               # (D,)
     dsummed, norm_grads = layer_norm_backward(dx, trace["sum"], gain)  # (B, L, D)
 
     # summed = words + positions: each gets the whole gradient; positions that all rows
@@ -61,7 +61,7 @@ def embeddings_backward(
     if len(position_ids) == 1:
         dpositions = dsummed.sum(axis=0, keepdims=True)                # (1, L, D)
 
-    # positions = lookup(position_ids, …);  words = lookup(words, …)
+    # positions = lookup(position_ids, **params["position_embeddings"]), words alike
     position_table = params["position_embeddings"]["weight"]
     position_grads = lookup_backward(dpositions, position_ids, position_table)
     word_table = params["word_embeddings"]["weight"]
@@ -77,7 +77,7 @@ def embeddings_backward(
 
 
 def sinusoidal_table(n_positions: int, dim: int) -> Array:       # -> (P, D) float64
-    """Return the fixed position table of Vaswani et al. (arXiv 1706.03762, 3.5).
+    """Return the position table of Vaswani et al. (arXiv 1706.03762, 3.5).
 
     Columns 2i and 2i + 1 hold the sine and cosine of pos / 10000^(2i/D).
     """

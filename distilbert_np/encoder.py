@@ -53,11 +53,12 @@ def transformer_block_backward(
     trace: Tree,
     config: DistilBertConfig,
     head_mask: Array | None = None,
-    dweights: Array | None = None,
+    dattentions: Array | None = None,
 ) -> tuple[Array, Tree]:
     """Return dx (B, L, D) and the gradients of a block's parameters.
 
-    `dweights` (B, H, L, L) is what reaches the attention weights on another way.
+    `dattentions` (B, H, L, L), if given, is the gradient that the attention weights
+    have as an output of the model.
     """
     # y = layer_norm(ffn_sum, **params["output_layer_norm"])
     gain = params["output_layer_norm"]["weight"]
@@ -66,10 +67,10 @@ def transformer_block_backward(
     # ffn_sum = middle + transformed: both get its gradient, and middle, which the
     # feed-forward network read too, what comes back through that
     middle = trace["sa_layer_norm"]
-    dmiddle_by_ffn, ffn_grads = ffn_backward(
+    dmiddle_ffn, ffn_grads = ffn_backward(
         dffn_sum, middle, params["ffn"], config.activation, trace["ffn"]
     )
-    dmiddle = dffn_sum + dmiddle_by_ffn                            # (B, L, D)
+    dmiddle = dffn_sum + dmiddle_ffn                               # (B, L, D)
 
     # middle = layer_norm(attention_sum, **params["sa_layer_norm"])
     gain = params["sa_layer_norm"]["weight"]
@@ -77,11 +78,13 @@ def transformer_block_backward(
         dmiddle, trace["attention_sum"], gain
     )
 
-    # attention_sum = x + attended: the same once more
-    dx_by_attention, attention_grads = attention_backward(
-        dattention_sum, x, params["attention"], trace["attention"], head_mask, dweights
+    # attention_sum = x + attended: both get its gradient, and x, which attention read
+    # too, what comes back through that
+    dx_attention, attention_grads = attention_backward(
+        dattention_sum, x, params["attention"], trace["attention"], head_mask,
+        dattentions,
     )
-    dx = dattention_sum + dx_by_attention                          # (B, L, D)
+    dx = dattention_sum + dx_attention                             # (B, L, D)
     return dx, {
         "attention": attention_grads,
         "sa_layer_norm": norm_grads,
@@ -122,13 +125,13 @@ def transformer_backward(
     trace: Tree,
     config: DistilBertConfig,
     head_mask: Array | None = None,
-    dweights: Sequence[Array | None] | None = None,
+    dattentions: Sequence[Array | None] | None = None,
 ) -> tuple[Array, Tree]:
     """Return dx (B, L, D) and the gradients of every block's parameters.
 
     `states` are the N + 1 hidden states: what the first block read, and what each
     returned. Each is an output of the model as well, so `dstates` are N + 1 gradients
-    (0 for none), and `dweights` N, of the attention weights.
+    (0 for none), and `dattentions` N, of the attention weights.
     """
     grads = {}
     dx = dstates[-1]                                               # (B, L, D)
@@ -136,7 +139,7 @@ def transformer_backward(
         dx, grads[str(i)] = transformer_block_backward(
             dx, states[i], params["layer"][str(i)], trace["layer"][str(i)], config,
             None if head_mask is None else head_mask[i],
-            None if dweights is None else dweights[i],
+            None if dattentions is None else dattentions[i],
         )
         dx = dx + dstates[i]
     return dx, {"layer": {str(i): grads[str(i)] for i in range(len(grads))}}

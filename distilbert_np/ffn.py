@@ -1,4 +1,5 @@
-"""The feed-forward network: each token on its own, through a wider room and back."""
+"""The feed-forward network: each token alone, widened to F numbers and narrowed again.
+"""
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def ffn(
 ) -> tuple[Array, Tree]:
     """Return lin2(activation(lin1(x))), (B, L, D) -> (B, L, D), F wide in between.
 
-    With an `rng`, dropout with chance `p` comes last.
+    With an `rng`, dropout with probability `p` comes last.
     """
     hidden = linear(x, **params["lin1"])                      # (B, L, F)
     activated = ACTIVATIONS[activation](hidden)               # (B, L, F)
@@ -36,15 +37,15 @@ def ffn_backward(
     dy: Array, x: Array, params: Tree, activation: str, trace: Tree
 ) -> tuple[Array, Tree]:
     """Return dx (B, L, D) and the gradients of the two linears."""
-    # y = dropout(linear(activated, **params["lin2"]))
+    # projected = linear(activated, **params["lin2"]);  y, dropped = dropout(…)
     dprojected = dropout_backward(dy, trace)                  # (B, L, D)
     lin2_weight = params["lin2"]["weight"]
     dactivated, lin2_grads = linear_backward(
         dprojected, trace["activation"], lin2_weight
     )
 
-    # activated = activation(hidden)
-    dhidden = ACTIVATIONS_BACKWARD[activation](dactivated, trace["lin1"])
+    # activated = ACTIVATIONS[activation](hidden)
+    dhidden = ACTIVATIONS_BACKWARD[activation](dactivated, trace["lin1"])  # (B, L, F)
 
     # hidden = linear(x, **params["lin1"])
     dx, lin1_grads = linear_backward(dhidden, x, params["lin1"]["weight"])

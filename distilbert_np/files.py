@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-PART = ".part"                                   # ends the name of what is not whole
+PART = ".distilbert_np.part"                     # ends the name of what is not whole
 
 
 def read_json(path: Path, error_class: type[ValueError]) -> dict[str, Any]:

@@ -33,8 +33,8 @@ def linear_backward(dy: Array, x: Array, weight: Array) -> tuple[Array, Gradient
     """Return dx (..., I), and the gradients of weight (O, I) and bias (O,)."""
     # y = x @ weight.T + bias: all rows of x met one weight, so their gradients add up
     dx = dy @ weight                                             # (..., I)
-    dy, x = as_rows(dy), as_rows(x)                              # (R, O), (R, I)
-    return dx, {"weight": dy.T @ x, "bias": dy.sum(axis=0)}
+    dy_rows, x_rows = as_rows(dy), as_rows(x)                    # (R, O), (R, I)
+    return dx, {"weight": dy_rows.T @ x_rows, "bias": dy_rows.sum(axis=0)}
 
 
 def as_rows(x: Array) -> Array:                                  # (..., I) -> (R, I)
@@ -79,7 +79,8 @@ def softmax(x: Array) -> Array:                                  # (..., C) -> (
 
 def softmax_backward(dy: Array, y: Array) -> Array:              # (..., C) -> (..., C)
     """Return dx, from the probabilities y that softmax returned."""
-    # y = exp_x / exp_x.sum(): ∂y_i/∂x_j is y_i (1 − y_i) for i = j, else −y_i y_j
+    # y = exp_x / exp_x.sum(axis=-1, keepdims=True):
+    # ∂y_i/∂x_j is y_i (1 − y_i) where i = j, else −y_i y_j
     return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
 
 
@@ -111,10 +112,10 @@ def layer_norm_backward(
     dbias = as_rows(dy).sum(axis=0)                              # (D,)
     dnormalised = dy * weight                                    # (..., D)
 
-    # normalised = (x − mean) / deviation: x moves its row's mean and deviation as well
-    by_mean = dnormalised.mean(axis=-1, keepdims=True)           # (..., 1)
-    by_deviation = (dnormalised * normalised).mean(axis=-1, keepdims=True)
-    dx = (dnormalised - by_mean - normalised * by_deviation) * inverse_deviation
+    # normalised = centred / deviation: x moves its row's mean and deviation as well
+    mean_part = dnormalised.mean(axis=-1, keepdims=True)         # (..., 1)
+    deviation_part = (dnormalised * normalised).mean(axis=-1, keepdims=True)
+    dx = (dnormalised - mean_part - normalised * deviation_part) * inverse_deviation
     return dx, {"weight": dweight, "bias": dbias}
 
 
@@ -177,7 +178,7 @@ def gelu_new(x: Array) -> Array:                                 # (...) -> (...
 
 def gelu_new_backward(dy: Array, x: Array) -> Array:             # (...) -> (...)
     """Return dx for the tanh form."""
-    # y = x * sigmoid(2u)
+    # y = x * sigmoid(_twice_u(x))
     gate = sigmoid(_twice_u(x))
     x = np.clip(x, -30, 30)
     slope = 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x)      # of 2u
@@ -199,7 +200,7 @@ def relu(x: Array) -> Array:                                     # (...) -> (...
 def relu_backward(dy: Array, x: Array) -> Array:                 # (...) -> (...)
     """Return dy where x is positive, else 0 (at 0 too, where relu has no slope)."""
     # y = np.maximum(x, 0)
-    return dy * (x > 0)
+    return np.where(x > 0, dy, 0)
 
 
 def sigmoid(x: Array) -> Array:                                  # (...) -> (...)
@@ -245,8 +246,8 @@ ACTIVATIONS_BACKWARD: dict[str, Callable[[Array, Array], Array]] = {
 
 def dropout(
     x: Array, p: float, rng: "np.random.Generator | None"
-) -> tuple[Array, Gradients]:
-    """Return x with each number dropped (0) with chance p, and the others / (1 − p).
+) -> tuple[Array, dict[str, Array]]:
+    """Return x with each number dropped (0) with probability p, others / (1 − p).
 
     So the mean stays what it was (Srivastava et al., JMLR 2014). Without an rng, as
     when a model is used and not trained, or with p = 0, x itself comes back. The second
@@ -261,8 +262,8 @@ def dropout(
     return y, {"dropout_factors": factors, "dropout": y}
 
 
-def dropout_backward(dy: Array, trace: Gradients) -> Array:      # (...) -> (...)
-    """Return dx, from the trace that dropout returned."""
+def dropout_backward(dy: Array, trace: dict[str, Array]) -> Array:
+    """Return dx (...), from the trace that dropout returned."""
     # y = x * factors, if there was any dropout
     return dy * trace["dropout_factors"] if "dropout_factors" in trace else dy
 

@@ -2,8 +2,8 @@
 
 Each takes the last hidden state `h` (B, L, D) and the model's parameters, and returns
 (logits, trace); its backward takes the gradient of the logits, and returns (dh, the
-gradients of the head's own parameters). With an `rng`, the inputs of the last linear
-are dropped with chance `p`; the masked-LM head has no dropout.
+gradients of the head's own parameters). With an `rng`, inputs of the last linear are
+dropped with probability `p`; the masked-LM head has no dropout.
 """
 
 import numpy as np
@@ -48,7 +48,7 @@ def masked_lm_head_backward(
     dlogits: Array, h: Array, params: Tree, decoder: Array, activation: str, trace: Tree
 ) -> tuple[Array, Tree]:
     """Return dh (B, L, D) and the head's gradients, the decoder's among them."""
-    # logits = linear(normalised, decoder, bias)
+    # logits = linear(normalised, decoder, params["vocab_projector"]["bias"])
     dnormalised, projector_grads = linear_backward(
         dlogits, trace["vocab_layer_norm"], decoder
     )
@@ -57,9 +57,11 @@ def masked_lm_head_backward(
     gain = params["vocab_layer_norm"]["weight"]
     dactivated, norm_grads = layer_norm_backward(dnormalised, trace["activation"], gain)
 
-    # activated = activation(transformed);  transformed = linear(h, …)
-    transformed = trace["vocab_transform"]
+    # activated = ACTIVATIONS[activation](transformed)
+    transformed = trace["vocab_transform"]                               # (B, L, D)
     dtransformed = ACTIVATIONS_BACKWARD[activation](dactivated, transformed)
+
+    # transformed = linear(h, **params["vocab_transform"])
     transform_weight = params["vocab_transform"]["weight"]
     dh, transform_grads = linear_backward(dtransformed, h, transform_weight)
     return dh, {
@@ -92,12 +94,12 @@ def sequence_head_backward(
     dlogits: Array, h: Array, params: Tree, trace: Tree
 ) -> tuple[Array, Tree]:
     """Return dh (B, L, D), zero but for the first token, and the head's gradients."""
-    # logits = last_linear(activated, params["classifier"])
+    # logits, last = last_linear(activated, params["classifier"], p, rng)
     dactivated, class_grads = last_linear_backward(
         dlogits, trace["relu"], params["classifier"], trace
     )
 
-    # activated = relu(hidden);  hidden = linear(first, …);  first = h[:, 0]
+    # first = h[:, 0];  hidden = linear(first, …);  activated = relu(hidden)
     dhidden = relu_backward(dactivated, trace["pre_classifier"])         # (B, D)
     pre_weight = params["pre_classifier"]["weight"]
     dfirst, pre_grads = linear_backward(dhidden, trace["first"], pre_weight)
@@ -144,6 +146,7 @@ def token_head_backward(
     dlogits: Array, h: Array, params: Tree, trace: Tree
 ) -> tuple[Array, Tree]:
     """Return dh (B, L, D) and the head's gradients."""
+    # logits, trace = last_linear(h, params["classifier"], p, rng)
     dh, grads = last_linear_backward(dlogits, h, params["classifier"], trace)
     return dh, {"classifier": grads}
 
@@ -162,6 +165,7 @@ def question_answering_head_backward(
     dlogits: Array, h: Array, params: Tree, trace: Tree
 ) -> tuple[Array, Tree]:
     """Return dh (B, L, D) and the head's gradients."""
+    # logits, trace = last_linear(h, params["qa_outputs"], p, rng)
     dh, grads = last_linear_backward(dlogits, h, params["qa_outputs"], trace)
     return dh, {"qa_outputs": grads}
 
@@ -179,7 +183,7 @@ def last_linear_backward(
     dlogits: Array, x: Array, params: Tree, trace: Tree
 ) -> tuple[Array, Tree]:
     """Return dx (..., D) and the gradients of the linear."""
-    # logits = linear(dropout(x), **params)
+    # features, dropped = dropout(x, p, rng);  logits = linear(features, **params)
     features = trace.get("dropout", x)                                   # (..., D)
     dfeatures, grads = linear_backward(dlogits, features, params["weight"])
     return dropout_backward(dfeatures, trace), grads

@@ -192,7 +192,8 @@ def check_choices(**given: Any) -> Choices:
 
 
 def check_rng(rng: Any) -> "np.random.Generator | None":
-    """Return the source of dropout's chance; None means that nothing is dropped."""
+    """Return the generator that dropout draws from; None means that it drops nothing.
+    """
     if rng is not None and not isinstance(rng, np.random.Generator):
         raise InputError(
             f"rng: expected a np.random.Generator, such as np.random.default_rng(0), "

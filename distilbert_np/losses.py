@@ -1,9 +1,10 @@
 """The losses: how far a model's scores are from what they should be.
 
-Each returns one number, of the dtype of the scores. Means are over what counts, as in
-PyTorch, whose functional forms of the same names these agree with. Below each stands
-its backward: from dloss, the gradient of that number (1, where it is the loss of all),
-to the gradient of the scores, which has their shape.
+Each returns one number, of the dtype of the scores; means are over what counts. They
+agree with PyTorch's F.cross_entropy, F.mse_loss, F.binary_cross_entropy_with_logits,
+F.kl_div(reduction="batchmean") and F.cosine_embedding_loss. Below each stands its
+backward: from dloss, the gradient of that number (1, if it is the whole loss), to the
+gradient of the scores, which has their shape.
 """
 
 import numpy as np
@@ -91,7 +92,7 @@ def kl_divergence_backward(
 ) -> Array:
     """Return the gradient of the student's logits (R, C); the teacher is not taught.
 
-    One T of the T² has gone to the softening, x / T.
+    Softening divides by T: of T², one T remains.
     """
     # loss = T² · mean over rows of Σ p·(log p − log softmax(student_logits / T))
     p = softmax(teacher_logits / temperature)                      # (R, C)

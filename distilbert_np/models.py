@@ -27,6 +27,7 @@ from .outputs import (
     SequenceClassifierOutput,
     TokenClassifierOutput,
 )
+from .trace import HEADS
 from .trees import Tree, flatten, unflatten
 
 Model = TypeVar("Model", bound="DistilBertPreTrainedModel")
@@ -174,7 +175,7 @@ class DistilBertPreTrainedModel:
         return out
 
     def backward(self, out: ModelOutput, cotangents: Any = None) -> Tree:
-        """Return the gradient of the loss by every parameter: a tree like `params`.
+        """Return the gradient of the loss for every parameter: a tree like `params`.
 
         `out` is what this model returned for labels and trace=True, its parameters
         unchanged since. `cotangents`, gradients of other outputs by their names, take
@@ -183,6 +184,8 @@ class DistilBertPreTrainedModel:
         under that name. Raises InputError where one of these is not as described.
         """
         douts = inputs.check_cotangents(out, cotangents, self.dtype)
+        if any(f"head.{name}" not in out.trace for name in HEADS[self.head]):
+            raise InputError(f"out: is not from a {type(self).__name__}")
         trace = {"transformer": {"layer": {}}} | unflatten(out.trace)
         h = hidden_states(trace)[-1]
         dh, head_grads = self.head_backward(douts, h, trace)
@@ -334,7 +337,10 @@ class DistilBertForMaskedLM(DistilBertWithLabels):
         return self.params["vocab_projector"].get("weight", self.word_embeddings)
 
     def backward(self, out: ModelOutput, cotangents: Any = None) -> Tree:
-        """Return the gradients, as explained above."""
+        """Return the gradient of the loss for every parameter: a tree like `params`.
+
+        Arguments and errors are those of DistilBertPreTrainedModel.backward.
+        """
         grads = super().backward(out, cotangents)
         if "weight" not in self.params["vocab_projector"]:
             # The decoder is the table of word embeddings: one table, read at the input
@@ -513,7 +519,11 @@ class DistilBertForMultipleChoice(DistilBertPreTrainedModel):
         )
 
     def backward(self, out: ModelOutput, cotangents: Any = None) -> Tree:
-        """Return the gradients, as explained above; of inputs_embeds (B, C, L, D)."""
+        """Return the gradient of the loss for every parameter: a tree like `params`.
+
+        Arguments and errors are those of DistilBertPreTrainedModel.backward; the
+        gradient of inputs_embeds has their shape, (B, C, L, D).
+        """
         grads = super().backward(out, cotangents)
         if "inputs_embeds" in grads:
             flat = grads["inputs_embeds"]

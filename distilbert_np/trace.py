@@ -8,6 +8,7 @@ layer reads stands under the layer before it. config.py explains the letters.
 """
 
 from .config import DistilBertConfig
+from .errors import InputError
 
 INPUTS = {
     "input_ids": "B L",                  # or inputs_embeds "B L D"
@@ -64,11 +65,16 @@ HEADS = {
 def trace_table(config: DistilBertConfig, head: str) -> dict[str, str]:
     """Return the shape, in letters, of each array in a trace, in computing order.
 
+    `head` is one of base, masked_lm, sequence, token, question_answering,
+    multiple_choice; raises InputError for another.
+
     A head_mask adds `attention.head_masked_weights` to each block; labels add their own
     names to the inputs, and `loss` at the end. An rng adds, after what they read,
     `dropout_factors` (0 where a number was dropped) and `dropout` (what was left): to
     embeddings, attention, ffn, and all heads but the masked-LM one.
     """
+    if head not in HEADS:
+        raise InputError(f"head: expected one of {', '.join(HEADS)}, found {head!r}")
     table = {f"inputs.{name}": shape for name, shape in INPUTS.items()}
     table |= {f"embeddings.{name}": shape for name, shape in EMBEDDINGS.items()}
     for i in range(config.n_layers):

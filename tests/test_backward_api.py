@@ -391,3 +391,13 @@ def test_choices_are_as_many_as_were_given():
     assert grads["inputs_embeds"].shape[:2] == (2, CHOICES)
     expected = out.trace["inputs.inputs_embeds"].shape
     assert grads["inputs_embeds"].reshape(expected).any(axis=(1, 2)).all()
+
+
+@pytest.mark.parametrize(("head", "other"), [("sequence", "base"), ("token", "base"),
+                                             ("sequence", "masked_lm")])
+def test_the_output_of_another_class_is_refused(head, other):
+    model, _ = traced(CASES[head])
+    _, out = traced(CASES[other])
+    given = {"hidden_states": [None] * len(out.hidden_states)}
+    name = type(model).__name__
+    refuses(lambda: model.backward(out, given), f"out: is not from a {name}")

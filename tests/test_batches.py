@@ -172,8 +172,12 @@ def test_as_many_choices_everywhere():
         ({"labels": np.array([[1, -100, 0], [-100, -100, 2]])}, 3),
         ({"labels": np.array([4, -100])}, 1),
         ({"labels": np.array([[0.0, 1.0], [1.0, 1.0]])}, 4),
-        ({"start_positions": np.array([3, 1]), "input_ids": np.zeros((2, 5))}, 2),
-        ({"start_positions": np.array([5, 1]), "input_ids": np.zeros((2, 5))}, 1),
+        ({"start_positions": np.array([3, 1]), "end_positions": np.array([4, 1]),
+          "input_ids": np.zeros((2, 5))}, 2),
+        ({"start_positions": np.array([5, 1]), "end_positions": np.array([6, 1]),
+          "input_ids": np.zeros((2, 5))}, 1),
+        ({"start_positions": np.array([3, 1]), "end_positions": np.array([5, 1]),
+          "input_ids": np.zeros((2, 5))}, 1),
     ],
 )
 def test_labels_that_count(batch, n):

@@ -242,7 +242,7 @@ def test_without_held_out_examples_the_folder_holds_the_last_model(tmp_path):
     model = new_model("token")
     quiet_fit(model, examples("token"), folder=tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"config.json", "model.safetensors", "checkpoint-000008"}
+    assert names == {"config.json", "model.safetensors", "training-checkpoint-000008"}
     assert_same_params(type(model).from_pretrained(tmp_path), model)
 
 
@@ -263,21 +263,53 @@ def test_a_folder_that_cannot_be_is_refused_before_the_first_step(tmp_path, name
 
 
 def test_folders_of_other_names_stay(tmp_path):
-    for name in ("checkpoint-best", "checkpoint-000001.bak"):
+    # Another trainer's checkpoints, and what other programs hide.
+    names = ("checkpoint-500", "checkpoint-1000", "training-checkpoint-000001.bak",
+             ".film.part")
+    for name in names:
         (tmp_path / name).mkdir()
         (tmp_path / name / "mine").write_text("mine")
     quiet_fit(new_model("token"), examples("token"), folder=tmp_path)
-    assert len(list(tmp_path.glob("*/mine"))) == 2
+    assert all((tmp_path / name / "mine").exists() for name in names)
 
 
 @pytest.mark.parametrize("text", ["{}", '{"settings": 5, "step": 1}', "[]", "{"])
 def test_a_state_that_no_run_wrote_is_refused_and_stays(tmp_path, text):
-    state = tmp_path / "checkpoint-000005" / "state.json"
+    state = tmp_path / "training-checkpoint-000005" / "state.json"
     state.parent.mkdir()
     state.write_text(text)
     with pytest.raises(ValueError, match=r"state\.json"):
         quiet_fit(new_model("token"), examples("token"), folder=tmp_path)
     assert state.read_text() == text
+
+
+def test_options_of_the_optimiser_may_be_functions(tmp_path):
+    recipe = Recipe(epochs=1, options={"decays": lambda name: True})
+    for _ in range(2):                           # and the second finds it again
+        history = quiet_fit(new_model("token"), examples("token"), recipe,
+                            folder=tmp_path)
+    assert history.resumed_at == len(history.losses)
+
+
+def test_a_recipe_in_the_place_of_the_tokenizer_is_refused():
+    with pytest.raises(InputError, match=r"^tokenizer: expected a DistilBertTokenizer"):
+        fit(new_model("token"), examples("token"), SHORT, progress=False)
+    with pytest.raises(InputError, match=r"^recipe: expected a Recipe"):
+        fit(new_model("token"), examples("token"), None, {"lr": 1}, progress=False)
+
+
+def test_evaluations_are_told_as_they_come():
+    told = []
+    history = quiet_fit(new_model("token"), examples("token"),
+                        held_out=examples("token", 8), on_evaluation=told.append)
+    assert told == history.evaluations and len(told) > 1
+
+
+def test_read_only_parameters_are_refused_before_the_first_step():
+    model = new_model("token")
+    flatten(model.params)["classifier.bias"].flags.writeable = False
+    with pytest.raises(InputError, match=r"^classifier\.bias: is read-only"):
+        quiet_fit(model, examples("token"))
 
 
 # --- progress -------------------------------------------------------------------------
@@ -307,6 +339,8 @@ def test_without_progress_it_says_nothing(capsys):
 @pytest.mark.parametrize("head", HEADS)
 def test_small_batches_together_make_the_step_of_a_large_one(head):
     data = examples(head, 16)
+    if head == "question_answering":             # padding takes part in its softmax
+        data = [e | {"input_ids": [*e["input_ids"], *[5] * 9][:9]} for e in data]
     models = [new_model(head, "float64", num_labels=2) for _ in range(2)]
     losses = []
     for model, size in zip(models, (16, 4), strict=True):
@@ -316,6 +350,20 @@ def test_small_batches_together_make_the_step_of_a_large_one(head):
         losses += [train_step(model, batches, optimizer, 0.1, 1.0, None)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-12)
     assert_same_params(*models, rtol=1e-12)
+
+
+def test_the_gradient_of_inputs_embeds_takes_no_part_in_the_step():
+    data = examples("sequence", 8)
+    model = new_model("sequence", "float64")
+    words = flatten(model.params)["distilbert.embeddings.word_embeddings.weight"]
+    batches = [make_batch(part, model, None, None) for part in (data[:4], data[4:])]
+    for batch in batches:
+        batch["inputs_embeds"] = words[batch.pop("input_ids")]
+    optimizer = SGD(model.params, momentum=0.0)
+    before = {name: p.copy() for name, p in optimizer.params.items()}
+    train_step(model, batches, optimizer, 1.0, 1e-3, None)   # clipped to 0.001
+    moved = [((p - before[name]) ** 2).sum() for name, p in optimizer.params.items()]
+    assert math.sqrt(sum(moved)) == pytest.approx(1e-3, rel=1e-2)
 
 
 def test_batches_that_accumulate_are_one_step():
@@ -336,13 +384,13 @@ def test_a_batch_without_labels_is_passed_over():
     ]
     assert losses[0] == losses[1]
     assert_same_params(*models)
-    with pytest.raises(TrainingError, match=r"^no label counts, all are −100$"):
+    with pytest.raises(TrainingError, match=r"^no label counts: all are −100, or bey"):
         train_step(models[0], [blank, blank], AdamW(models[0].params), 0.1, 1.0, None)
 
 
 def test_where_no_label_counts_the_step_is_named():
     data = [{"input_ids": [6, 7], "labels": [-100, -100]}]
-    with pytest.raises(TrainingError, match=r"^step 1: no label counts, all are −100$"):
+    with pytest.raises(TrainingError, match=r"^step 1: no label counts: all are −100"):
         quiet_fit(new_model("token"), data)
 
 

@@ -13,13 +13,13 @@ from distilbert_np.losses import cross_entropy
 from distilbert_np.training import pad
 from distilbert_np.training.metrics import (
     LONGEST_ANSWER,
-    answer_figures,
+    answer_metrics,
     best_span,
-    class_figures,
+    class_metrics,
     evaluate,
     f1_score,
     spans,
-    tag_figures,
+    tag_metrics,
 )
 from distilbert_np.trees import flatten
 
@@ -396,6 +396,13 @@ def test_an_answer_does_not_end_before_it_starts():
     assert best_span(starts, ends) == (2, 2)
 
 
+def test_tags_of_single_tokens():
+    model = model_of("token")
+    data = [{"input_ids": [7], "labels": [1]}, {"input_ids": [8], "labels": [2]}]
+    found = evaluate(model, data, batch_size=2)
+    assert found == pytest.approx(evaluate(model, data, batch_size=1))
+
+
 def test_the_longest_answer():
     starts, ends = np.zeros(40), np.zeros(40)
     starts[3] = ends[3 + LONGEST_ANSWER - 1] = 5
@@ -413,7 +420,7 @@ def test_figures_of_answers():
     guesses = [(2, 4), (2, 4), (2, 4), (0, 0)]
     labels = [(2, 4), (4, 5), (5, 9), (0, 0)]
     # Of 3 and 2 tokens 1 is shared: 2·1 / (3 + 2)
-    assert answer_figures(guesses, labels, {}) == {
+    assert answer_metrics(guesses, labels, {}) == {
         "f1": pytest.approx((1 + 0.4 + 0 + 1) / 4), "exact_match": 0.5,
     }
 
@@ -433,7 +440,7 @@ def test_figures_of_classes():
     # Class 0: 1 of 2 guesses, 1 of 1; class 1: 1 of 1, 1 of 3; class 2: 0 of 1, none.
     guesses, labels = [0, 0, 1, 2], [0, 1, 1, 1]
     f1 = [2 / 3, 2 / 4, 0]
-    assert class_figures(guesses, labels, {}) == {
+    assert class_metrics(guesses, labels, {}) == {
         "accuracy": 0.5, "f1": pytest.approx(sum(f1) / 3),
     }
 
@@ -444,17 +451,17 @@ def test_figures_of_tags_do_not_look_where_nothing_is_asked():
     # matter: B, I and O against B, I and I.
     label = np.array([-100, 1, -100, 2, -100, 2, -100])
     guess = np.array([1, 1, 1, 2, 0, 0, 2])
-    assert tag_figures([guess], [label], names) == {
+    assert tag_metrics([guess], [label], names) == {
         "f1": 0.0, "accuracy": pytest.approx(2 / 3),
     }
     better = np.array([1, 1, 1, 2, 0, 2, 2])
-    assert tag_figures([better], [label], names) == {"f1": 1.0, "accuracy": 1.0}
+    assert tag_metrics([better], [label], names) == {"f1": 1.0, "accuracy": 1.0}
 
 
 def test_spans_of_several_texts_are_counted_together():
     names = {0: "O", 1: "B-x"}
     labels = [np.array([1, 1, 1]), np.array([1, 0])]
     guesses = [np.array([1, 0, 0]), np.array([1, 1])]
-    figures = tag_figures(guesses, labels, names)
+    figures = tag_metrics(guesses, labels, names)
     assert figures["f1"] == pytest.approx(2 * 2 / (3 + 4))    # 2 are shared
     assert figures["accuracy"] == pytest.approx(2 / 5)

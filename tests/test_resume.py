@@ -201,10 +201,11 @@ def refusal(folder, name, **options):
         ("examples", lambda model, examples, *rest: (model, examples[:-1], *rest)),
         ("examples", lambda model, examples, *rest: (model, examples[::-1], *rest)),
         ("held_out", lambda *run: (*run[:3], run[3][1:])),
-        ("model", lambda *run: (run_of("masked-lm", n_layers=1)[0], *run[1:])),
-        ("model", lambda *run: (run_of("classify")[0], *run_of("classify")[1:])),
+        ("config.n_layers",
+         lambda *run: (run_of("masked-lm", n_layers=1)[0], *run[1:])),
+        ("head", lambda *run: (run_of("classify")[0], *run_of("classify")[1:])),
         (
-            "model",
+            "dtype",
             lambda model, *rest:
             (DistilBertForMaskedLM(model.config, dtype=np.float64), *rest),
         ),
@@ -217,7 +218,7 @@ def test_another_run_is_refused(finished, name, change):
 def test_another_configuration_of_the_same_shapes_is_refused(finished):
     model, *rest = run_of("masked-lm")
     model.config.dropout = 0.2
-    refusal(finished, "configuration", run=(model, *rest))
+    refusal(finished, "config.dropout", run=(model, *rest))
 
 
 def test_arrays_and_lists_are_the_same_examples(finished):
@@ -228,7 +229,7 @@ def test_arrays_and_lists_are_the_same_examples(finished):
 
 def test_a_damaged_checkpoint_is_refused_by_name(tmp_path):
     fit_here(tmp_path)
-    path = tmp_path / "checkpoint-000012" / "optimizer.safetensors"
+    path = tmp_path / "training-checkpoint-000012" / "optimizer.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(ValueError, match=r"optimizer\.safetensors"):
         fit_here(tmp_path)

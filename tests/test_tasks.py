@@ -219,6 +219,21 @@ def test_other_labels_get_a_new_classifier(tmp_path):
     assert config.id2label == {0: "no", 1: "yes"}
 
 
+def test_answers_are_learned_from_a_model_of_many_classes(tmp_path):
+    data = write(tmp_path / "data.csv", rows_of("classify"))
+    fine_tune("classify", data, tmp_path / "first", recipe=RECIPE, progress=False)
+    data = write(tmp_path / "data.jsonl", rows_of("answer"))
+    report = fine_tune("answer", data, tmp_path / "second", tmp_path / "first", RECIPE,
+                       progress=False)
+    assert np.isfinite(report["last_loss"])
+
+
+@pytest.mark.parametrize(("label", "found"), [("", "nothing"), (" ", "nothing")])
+def test_a_class_has_a_name(tokenizer, label, found):
+    with pytest.raises(DistilBertError, match=f"label: .*found {found}"):
+        example_of("classify", {"text": "a cat", "label": label}, tokenizer, {})
+
+
 def test_another_model_is_not_taken_for_the_one_that_was_trained(tmp_path):
     data = write(tmp_path / "data.csv", rows_of("classify"))
     for out, model in (("first", "tiny"), ("second", tmp_path / "first")):

@@ -5,6 +5,7 @@ import ours
 import pytest
 from cases import CASES, CHOICES, Case
 
+from distilbert_np import InputError
 from distilbert_np.encoder import transformer
 from distilbert_np.trace import trace_table
 from distilbert_np.trees import flatten, unflatten
@@ -154,3 +155,9 @@ def test_trees_flatten_and_back():
     tree = {"a": {"b": 1, "c": {"d": 2}}, "e": 3}
     assert flatten(tree) == {"a.b": 1, "a.c.d": 2, "e": 3}
     assert unflatten(flatten(tree)) == tree
+
+
+def test_a_table_of_no_such_head_is_refused():
+    config = CASES["base"].full_config()
+    with pytest.raises(InputError, match=r"^head: expected one of base, masked_lm, "):
+        trace_table(config, "masked-lm")

@@ -1,7 +1,7 @@
 """How a model learns: optimisers, batches, the loop; and the tiny world's text.
 
     optimizers.py   SGD, Adam, AdamW; clipping, and the schedule of the learning rate
-    batches.py      examples of like length together, filled up, masked
+    batches.py      examples of like length together, padded, masked
     step.py         forward, backward, and the parameters move
     recipe.py       the numbers that a run depends on
     loop.py         fit: steps, epochs, evaluations; checkpoints.py lets it go on

@@ -1,4 +1,4 @@
-"""Batches: examples of like length together, filled up, and for masked LM, masked.
+"""Batches: examples of like length together, padded, and for masked LM, masked.
 
 An example is a dict of what a call takes for one text, unpadded, as the tokenizer
 returns it: `{"input_ids": [101, …, 102], "labels": 1}`. A batch holds the same names,
@@ -34,8 +34,11 @@ def checked_examples(
     """Return examples as a list; raise InputError unless they suit a model's head."""
     is_series = isinstance(examples, Iterable) and not isinstance(examples, (str, dict))
     found = list(examples) if is_series else []
+    if head == "base":
+        raise InputError("model: DistilBertModel has no loss; take one with a head")
     if not found:
-        raise InputError(f"{name}: expected a list of dicts, found {shown(examples)}")
+        what = "none" if is_series else shown(examples)
+        raise InputError(f"{name}: expected a list of dicts, found {what}")
     for i, example in enumerate(found):
         try:
             check_example(example, head)
@@ -57,7 +60,7 @@ def check_example(example: Example, head: str) -> None:
         expected = ", ".join(("input_ids", *wanted))
         raise InputError(f"expected {expected}, found {', '.join(map(str, example))}")
     ids = example["input_ids"]
-    texts = ids if head == "multiple_choice" and isinstance(ids, list) else [ids]
+    texts = ids if head == "multiple_choice" and np.iterable(ids) else [ids]
     for text in texts:
         shape = as_array("input_ids", text).shape
         if len(shape) != 1 or 0 in shape:
@@ -81,7 +84,7 @@ def batches_by_length(
 ) -> list[Array]:
     """Return the numbers of all examples in batches of like length, in random order.
 
-    Little is left to fill up then. As only pools of some batches are sorted, a text
+    Little padding is needed then. As only pools of some batches are sorted, a text
     meets others in the next epoch.
     """
     lengths = np.asarray(lengths)
@@ -121,35 +124,36 @@ def make_batch(
 
 
 def pad(examples: Sequence[Example], pad_token_id: int, token_labels: bool) -> Batch:
-    """Return examples as arrays (B, L), or (B, C, L), the shorter ones filled up.
+    """Return examples as arrays (B, L), or (B, C, L), the shorter ones padded.
 
-    The attention mask hides what was filled in; labels there, if each token has one,
-    are −100.
+    The attention mask hides the padding; labels there, if each token has one, are −100.
     """
-    fillers = {"input_ids": pad_token_id, "attention_mask": 0}
+    pad_values = {"input_ids": pad_token_id, "attention_mask": 0}
     if token_labels:
-        fillers["labels"] = IGNORED
+        pad_values["labels"] = IGNORED
     batch = {}
     for name in examples[0]:
         values = [example[name] for example in examples]
-        filler = fillers.get(name)
-        batch[name] = np.array(values) if filler is None else pad_rows(values, filler)
+        if name in pad_values:
+            batch[name] = pad_rows(values, pad_values[name])
+        else:
+            batch[name] = as_array(name, values)
     if "attention_mask" not in batch:
         ids = pad_rows([example["input_ids"] for example in examples], -1)
         batch["attention_mask"] = (ids >= 0).astype(np.int64)
     return batch
 
 
-def pad_rows(rows: Sequence[Any], filler: int) -> Array:
+def pad_rows(rows: Sequence[Any], pad_value: int) -> Array:
     """Return rows of integers as (B, L), or lists of C such rows as (B, C, L)."""
     if np.ndim(rows[0][0]) == 0:
         length = max(len(row) for row in rows)
-        return np.array([[*row, *[filler] * (length - len(row))] for row in rows])
+        return np.array([[*row, *[pad_value] * (length - len(row))] for row in rows])
     counts = {len(choices) for choices in rows}
     if len(counts) > 1:
         found = " and ".join(map(str, sorted(counts)))
         raise InputError(f"choices: expected as many in each example, found {found}")
-    flat = pad_rows([row for choices in rows for row in choices], filler)
+    flat = pad_rows([row for choices in rows for row in choices], pad_value)
     return flat.reshape(len(rows), -1, flat.shape[-1])
 
 
@@ -161,28 +165,30 @@ def mask_tokens(
     vocab_size: int,
     share: float = 0.15,
 ) -> tuple[Array, Array]:
-    """Return ids (B, L) in which tokens are to be guessed, and the labels (B, L).
+    """Return ids (B, L) in which tokens are to be predicted, and the labels (B, L).
 
-    Each token that is not special is chosen with chance `share`; of these 80 % become
-    [MASK], 10 % any token, 10 % stay (Devlin et al., arXiv 1810.04805, 3.1). Labels
-    are −100 where nothing was chosen. At least one token is, if there is any: a batch
-    that asks nothing has no loss.
+    Each token that is not special is chosen with probability `share`; of those chosen,
+    80 % become [MASK], 10 % any token, 10 % stay (Devlin et al., arXiv 1810.04805,
+    3.1). Labels are −100 elsewhere. One token is chosen at least, if there is any: a
+    batch that asks for nothing has no loss.
     """
-    choosable = ~np.isin(input_ids, special_ids)                         # (B, L)
-    luck = np.where(choosable, rng.random(input_ids.shape), np.inf)
-    chosen = (luck < share) | (choosable & (luck == luck.min()))
-    fate = rng.random(input_ids.shape)
-    any_token = rng.integers(vocab_size, size=input_ids.shape)
-    ids = np.where(chosen & (fate < 0.8), mask_token_id, input_ids)
-    ids = np.where(chosen & (fate >= 0.9), any_token, ids)
+    maskable = ~np.isin(input_ids, special_ids)                          # (B, L)
+    draw = np.where(maskable, rng.random(input_ids.shape), np.inf)       # (B, L)
+    chosen = (draw < share) | (maskable & (draw == draw.min()))          # (B, L)
+    action = rng.random(input_ids.shape)                                 # (B, L)
+    any_token = rng.integers(vocab_size, size=input_ids.shape)           # (B, L)
+    ids = np.where(chosen & (action < 0.8), mask_token_id, input_ids)
+    ids = np.where(chosen & (action >= 0.9), any_token, ids)
     return ids, np.where(chosen, input_ids, IGNORED)
 
 
 def n_labels(batch: Batch) -> int:
-    """Return how many labels a batch's loss is the mean over."""
+    """Return how many labels a batch's loss is the mean over; of answers, how many.
+    """
     if "start_positions" in batch:               # those beyond the text do not count
         end = batch["input_ids"].shape[-1]
-        return int(np.count_nonzero(batch["start_positions"] < end))
+        inside = (batch["start_positions"] < end) & (batch["end_positions"] < end)
+        return int(np.count_nonzero(inside))
     labels = batch["labels"]
     is_class = labels.dtype.kind in "iu"
     return int(np.count_nonzero(labels != IGNORED)) if is_class else labels.size

@@ -1,7 +1,7 @@
 """Checkpoints of a training run: all that it takes to go on as if nothing had happened.
 
-A checkpoint is a folder such as `checkpoint-000120`, with the parameters and the
-optimiser's moments (safetensors) and the rest (JSON). It gets its name when it is
+A checkpoint is a folder such as `training-checkpoint-000120`, with the parameters and
+the optimiser's moments (safetensors) and the rest (JSON). It gets its name when it is
 whole, and the one before goes only then: a run may be killed at any moment.
 """
 
@@ -16,31 +16,39 @@ from ..trees import flatten
 from ..weights import map_file, save_tensors
 from .optimizers import Optimizer
 
+PREFIX = "training-checkpoint-"
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 
 
 def save_checkpoint(folder: Path, optimizer: Optimizer, state: dict[str, Any]) -> None:
     """Write a checkpoint of `state["step"]` into `folder`, and delete older ones."""
-    with written_folder(folder / f"checkpoint-{state['step']:06d}") as path:
+    with written_folder(folder / f"{PREFIX}{state['step']:06d}") as path:
         save_tensors(optimizer.params, path / MODEL)
         save_tensors(flatten(optimizer.moments), path / OPTIMIZER)
         (path / STATE).write_text(json.dumps(state, indent=1), encoding="utf-8")
-    newest_checkpoint(folder)
+    keep_newest_checkpoint(folder)
 
 
-def newest_checkpoint(folder: Path) -> Path | None:
-    """Return the newest checkpoint in a folder, if there is one; delete the others."""
-    found = [path for path in folder.glob("checkpoint-*") if path.name[11:].isdecimal()]
-    *older, newest = sorted(found, key=lambda path: int(path.name[11:])) or [None]
-    for checkpoint in older:
-        shutil.rmtree(checkpoint)
+def keep_newest_checkpoint(folder: Path) -> Path | None:
+    """Delete all checkpoints in a folder but the newest; return that, if there is one.
+    """
+    by_step = {
+        int(step): path
+        for path in folder.glob(f"{PREFIX}*")
+        if (step := path.name.removeprefix(PREFIX)).isdecimal()
+    }
+    if not by_step:
+        return None
+    newest = by_step.pop(max(by_step))
+    for older in by_step.values():
+        shutil.rmtree(older)
     return newest
 
 
 def read_state(folder: Path) -> dict[str, Any] | None:
     """Return the state that the newest checkpoint holds, or None if there is none."""
     delete_parts(folder)
-    newest = newest_checkpoint(folder)
+    newest = keep_newest_checkpoint(folder)
     if newest is None:
         return None
     state = read_json(newest / STATE, CheckpointError)
@@ -53,7 +61,7 @@ def read_state(folder: Path) -> dict[str, Any] | None:
 
 def load_tensors(folder: Path, optimizer: Optimizer) -> None:
     """Copy the newest checkpoint's numbers into the parameters and the moments."""
-    newest = newest_checkpoint(folder)
+    newest = keep_newest_checkpoint(folder)
     for name, arrays in (
         (MODEL, optimizer.params), (OPTIMIZER, flatten(optimizer.moments)),
     ):

@@ -6,7 +6,7 @@
 import json
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -54,9 +54,10 @@ class History:
 
 
 def merit(evaluation: Metrics) -> tuple[float, ...]:
-    """Return what evaluations are compared by: the first figure, and then the loss."""
-    figures = [v for name, v in evaluation.items() if name not in ("epoch", "loss")]
-    return (*figures[:1], -evaluation["loss"])
+    """Return what evaluations are compared by: the first metric, and then the loss."""
+    metrics = [v for name, v in evaluation.items() if name not in ("epoch", "loss")]
+    keys = (*metrics[:1], -evaluation["loss"])
+    return tuple(key if math.isfinite(key) else -math.inf for key in keys)
 
 
 def fit(
@@ -69,16 +70,22 @@ def fit(
     folder: str | Path | None = None,
     save_every: int | None = None,
     progress: bool = True,
+    on_evaluation: Callable[[Metrics], None] | None = None,
 ) -> History:
     """Train a model in place; return its losses, and how it did after each epoch.
 
-    `examples` are dicts of what the model's call takes for one text, unpadded; for
-    masked LM `input_ids` will do, with a `tokenizer` to mask them. `held_out` examples
-    are evaluated after each epoch. `folder` receives the model: the best epoch's, if
-    some are held out, else the last. It also receives a checkpoint after every
-    `save_every` steps and each epoch: called again with the same arguments, a run that
-    was stopped goes on from there, and ends with the bits it would have ended with on
-    the same machine.
+    `examples` are dicts, each of one text and unpadded:
+
+        sequence, token      input_ids, labels
+        question answering   input_ids, start_positions, end_positions
+        multiple choice      input_ids (a list for each choice), labels
+        masked LM            input_ids; the `tokenizer` masks them anew in each batch
+
+    `held_out` examples are evaluated after each epoch, and `on_evaluation` is told.
+    `folder` receives the model: the best epoch's, if some are held out, else the last.
+    It also receives a checkpoint after every `save_every` steps and each epoch: called
+    again with the same arguments, a run that was stopped goes on from the last one, and
+    on the same machine ends with the bits it would have ended with.
 
     Raises TrainingError where a loss or gradient is not finite, naming the first such
     tensor, or where `folder` holds another run; InputError for unusable arguments.
@@ -86,7 +93,12 @@ def fit(
     if save_every is not None and not whole(1)(save_every):
         found = shown(save_every)
         raise InputError(f"save_every: expected a number of steps, found {found}")
-    recipe = recipe or Recipe()
+    if tokenizer is not None and not isinstance(tokenizer, DistilBertTokenizer):
+        found = shown(tokenizer)
+        raise InputError(f"tokenizer: expected a DistilBertTokenizer, found {found}")
+    recipe = Recipe() if recipe is None else recipe
+    if not isinstance(recipe, Recipe):
+        raise InputError(f"recipe: expected a Recipe, found {shown(recipe)}")
     run = Run(model, examples, tokenizer, recipe, held_out, folder)
     run.resume()
     start, n_tokens = time.monotonic(), 0
@@ -105,6 +117,9 @@ def fit(
                     run.save()
             run.evaluate(epoch)
             run.save()
+            if on_evaluation and run.held_out:
+                bar.clear()
+                on_evaluation(run.history.evaluations[-1])
     return run.history
 
 
@@ -120,8 +135,6 @@ class Run:
         held_out: Iterable[Example] | None,
         folder: str | Path | None,
     ) -> None:
-        if model.head == "base":
-            raise InputError("model: DistilBertModel has no loss; take one with a head")
         self.model, self.tokenizer, self.recipe = model, tokenizer, recipe
         self.examples = checked_examples("examples", examples, model.head)
         self.held_out = held_out
@@ -132,7 +145,7 @@ class Run:
         n_batches = math.ceil(len(self.examples) / recipe.batch_size)
         self.steps_per_epoch = math.ceil(n_batches / recipe.accumulate)
         self.n_steps = recipe.epochs * self.steps_per_epoch
-        self.settings = self.describe()
+        self.settings = self.describe() if self.folder else {}
         self.step = 0
         self.history = History()
 
@@ -183,18 +196,20 @@ class Run:
 
     def describe(self) -> dict[str, Any]:
         """Return what a run must share with another one to be the same, for JSON."""
-        config = self.model.config.to_dict()
-        for name in ("architectures", "dtype", "problem_type"):  # runs settle these
-            config.pop(name, None)
-        settings = asdict(self.recipe) | {
-            "optimizer": self.recipe.optimizer.__name__,
-            "model": repr(self.model),
-            "source": self.model.load_report and self.model.load_report.source,
-            "configuration": config,
-            "examples": digest(self.examples),
-            "held_out": digest(self.held_out),
+        settled = ("architectures", "dtype", "problem_type")       # by the run itself
+        config = {
+            f"config.{name}": value
+            for name, value in self.model.config.to_dict().items()
+            if name not in settled
         }
-        return json.loads(json.dumps(settings))
+        settings = asdict(self.recipe) | {
+            "model": self.model.load_report and self.model.load_report.source,
+            "head": self.model.head,
+            "dtype": self.model.dtype.name,
+            "examples": f"{len(self.examples)} ({digest(self.examples)})",
+            "held_out": digest(self.held_out),
+        } | config
+        return json.loads(json.dumps(settings, default=name_of))
 
     def save(self) -> None:
         """Write a checkpoint."""
@@ -202,7 +217,13 @@ class Run:
             state = {"step": self.step, "settings": self.settings}
             history = asdict(self.history)
             del history["resumed_at"]
-            save_checkpoint(self.folder, self.optimizer, state | history)
+            try:
+                save_checkpoint(self.folder, self.optimizer, state | history)
+            except OSError as error:
+                raise TrainingError(
+                    f"{self.folder}: cannot be written to ({error.strerror}); is the "
+                    "disk full, or another run writing there?"
+                ) from None
 
     def resume(self) -> None:
         """Go on from the checkpoint in the folder; if there is none, write the first.
@@ -217,8 +238,8 @@ class Run:
         for name, ours in self.settings.items():
             if theirs.get(name) != ours:
                 raise TrainingError(
-                    f"{self.folder}: holds a checkpoint of a run with {name} "
-                    f"{shown(theirs.get(name))}, now {shown(ours)}; choose another one"
+                    f"{self.folder}: holds a checkpoint of another run: {name} was "
+                    f"{theirs.get(name)}, and is {ours}; choose another folder"
                 )
         load_tensors(self.folder, self.optimizer)
         self.step = self.optimizer.n_steps = state["step"]
@@ -240,4 +261,9 @@ def made_folder(folder: str | Path) -> Path:
 def digest(examples: list[Example] | None) -> str:
     """Return a fingerprint of examples."""
     text = json.dumps(examples, default=lambda array: array.tolist())
-    return sha256(text.encode()).hexdigest()
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def name_of(value: Any) -> str:
+    """Return the name of a class or function, for JSON."""
+    return getattr(value, "__name__", repr(value))

@@ -11,6 +11,7 @@ from ..models import DistilBertPreTrainedModel
 from ..outputs import ModelOutput
 from ..tokenizer import DistilBertTokenizer
 from .batches import (
+    LABELLED_TOKENS,
     Batch,
     Example,
     batches_by_length,
@@ -33,7 +34,7 @@ def evaluate(
     batch_size: int = 16,
     seed: int = 0,
 ) -> Metrics:
-    """Return how a model does on examples: first the figure to judge it by, last loss.
+    """Return how a model does on examples: first the metric to judge it by, last loss.
 
     masked LM               accuracy of the masked tokens
     sequence                accuracy, and f1, the mean of the classes'
@@ -42,12 +43,13 @@ def evaluate(
     question answering      f1 of the answers' tokens, exact_match of the answers
 
     Regression and multi-label classification have only their loss. Which tokens are
-    masked hangs on `seed` and `batch_size`. Raises InputError where no label counts.
+    masked depends on `seed` and `batch_size`. An answer may be found anywhere in the
+    input. Raises InputError where no label counts.
     """
     examples = checked_examples("examples", examples, model.head)
     rng = np.random.default_rng(seed)
     lengths = [length(example) for example in examples]
-    losses, counts, guesses, labels = [], [], [], []
+    losses, counts, predictions, labels = [], [], [], []
     for rows in batches_by_length(lengths, batch_size, rng):
         batch = make_batch([examples[row] for row in rows], model, tokenizer, rng)
         if not n_labels(batch):
@@ -55,17 +57,17 @@ def evaluate(
         out = model(**batch)
         losses.append(float(out.loss))
         counts.append(n_labels(batch))
-        guesses += [*guessed(out, batch)]
-        labels += [*wanted(batch)]
+        predictions += [*predicted(out, batch)]
+        labels += [*expected(batch, model.head)]
     if not losses:
-        raise InputError("examples: no label counts, all are −100")
+        raise InputError("examples: no label counts: all are −100, or beyond the text")
     loss = {"loss": float(np.average(losses, weights=counts))}
     if model.head == "sequence" and model.config.problem_type != SINGLE_LABEL:
         return loss
-    return FIGURES[model.head](guesses, labels, model.config.id2label) | loss
+    return METRICS[model.head](predictions, labels, model.config.id2label) | loss
 
 
-def guessed(out: ModelOutput, batch: Batch) -> Array:
+def predicted(out: ModelOutput, batch: Batch) -> Array:
     """Return the likeliest classes (B,) or (B, L), or answers (B, 2): first and last.
     """
     if "start_positions" not in batch:
@@ -81,49 +83,52 @@ def best_span(starts: Array, ends: Array) -> tuple[int, int]:
     It ends where it starts or later, and has at most LONGEST_ANSWER tokens.
     """
     scores = starts[:, None] + ends                                      # (L, L)
-    possible = np.triu(np.ones_like(scores)) - np.triu(
-        np.ones_like(scores), LONGEST_ANSWER
-    )
+    positions = np.arange(len(starts))
+    distance = positions - positions[:, None]                            # (L, L)
+    possible = (distance >= 0) & (distance < LONGEST_ANSWER)
     best = np.where(possible, scores, -np.inf).argmax()
     start, end = np.unravel_index(best, scores.shape)
     return int(start), int(end)
 
 
-def wanted(batch: Batch) -> Array:
+def expected(batch: Batch, head: str) -> Array:
     """Return the labels (B,) or (B, L), or the answers (B, 2)."""
     if "start_positions" not in batch:
         labels = batch["labels"]
-        return labels[:, 0] if labels.shape[1:] == (1,) else labels
+        is_column = labels.shape[1:] == (1,) and head not in LABELLED_TOKENS
+        return labels[:, 0] if is_column else labels
     ends = (batch["start_positions"], batch["end_positions"])
     return np.stack([positions.reshape(-1) for positions in ends], axis=-1)
 
 
-# --- the figures of each head ---------------------------------------------------------
-# Each takes a guess and a label for every example, and the names of the classes.
+# --- the metrics of each head ---------------------------------------------------------
+# Each takes a prediction and a label for every example, and the names of the classes.
 
 
-def f1_score(n_shared: int, n_guessed: int, n_wanted: int) -> float:
+def f1_score(n_shared: int, n_predicted: int, n_expected: int) -> float:
     """Return the harmonic mean of precision and recall; 1 where nothing is to find."""
-    total = n_guessed + n_wanted
+    total = n_predicted + n_expected
     return 2 * n_shared / total if total else 1.0
 
 
-def accuracy(guesses: Sequence[Array], labels: Sequence[Array]) -> float:
-    """Return the share of right guesses where a label is not −100."""
-    flat_guesses, flat_labels = np.hstack(guesses), np.hstack(labels)
+def accuracy(predictions: Sequence[Array], labels: Sequence[Array]) -> float:
+    """Return the share of right predictions where a label is not −100."""
+    flat_predictions, flat_labels = np.hstack(predictions), np.hstack(labels)
     counted = flat_labels != IGNORED
-    return float((flat_guesses == flat_labels)[counted].mean())
+    return float((flat_predictions == flat_labels)[counted].mean())
 
 
-def word_figures(guesses: list[Array], labels: list[Array], names: dict) -> Metrics:
+def word_metrics(predictions: list[Array], labels: list[Array], names: dict) -> Metrics:
     """Return the accuracy, of masked words or of choices."""
-    return {"accuracy": accuracy(guesses, labels)}
+    return {"accuracy": accuracy(predictions, labels)}
 
 
-def class_figures(guesses: list[Array], labels: list[Array], names: dict) -> Metrics:
+def class_metrics(
+    predictions: list[Array], labels: list[Array], names: dict
+) -> Metrics:
     """Return the accuracy, and the mean F1 of the classes that occur."""
     counted = np.array(labels) != IGNORED
-    found, true = np.array(guesses)[counted], np.array(labels)[counted]
+    found, true = np.array(predictions)[counted], np.array(labels)[counted]
     by_class = [
         f1_score(
             np.sum((found == number) & (true == number)),
@@ -131,21 +136,21 @@ def class_figures(guesses: list[Array], labels: list[Array], names: dict) -> Met
         )
         for number in np.union1d(found, true)
     ]
-    return {"accuracy": accuracy(guesses, labels), "f1": float(np.mean(by_class))}
+    return {"accuracy": accuracy(predictions, labels), "f1": float(np.mean(by_class))}
 
 
-def tag_figures(guesses: list[Array], labels: list[Array], names: dict) -> Metrics:
+def tag_metrics(predictions: list[Array], labels: list[Array], names: dict) -> Metrics:
     """Return the F1 of the spans that the tags mark, and the accuracy of the tags."""
-    n_shared = n_guessed = n_wanted = 0
-    for guess, label in zip(guesses, labels, strict=True):
+    n_shared = n_predicted = n_expected = 0
+    for prediction, label in zip(predictions, labels, strict=True):
         counted = label != IGNORED
-        found = spans([names[tag] for tag in guess[counted]])
+        found = spans([names[tag] for tag in prediction[counted]])
         true = spans([names[tag] for tag in label[counted]])
         n_shared += len(found & true)
-        n_guessed += len(found)
-        n_wanted += len(true)
-    f1 = f1_score(n_shared, n_guessed, n_wanted)
-    return {"f1": f1, "accuracy": accuracy(guesses, labels)}
+        n_predicted += len(found)
+        n_expected += len(true)
+    f1 = f1_score(n_shared, n_predicted, n_expected)
+    return {"f1": f1, "accuracy": accuracy(predictions, labels)}
 
 
 def spans(tags: Sequence[str]) -> set[tuple[str, int, int]]:
@@ -164,20 +169,22 @@ def spans(tags: Sequence[str]) -> set[tuple[str, int, int]]:
     return found
 
 
-def answer_figures(guesses: list[Array], labels: list[Array], names: dict) -> Metrics:
+def answer_metrics(
+    predictions: list[Array], labels: list[Array], names: dict
+) -> Metrics:
     """Return the mean F1 of the answers' tokens, and the share that match exactly."""
     f1, exact = [], []
-    for (start, end), (true_start, true_end) in zip(guesses, labels, strict=True):
+    for (start, end), (true_start, true_end) in zip(predictions, labels, strict=True):
         n_shared = max(0, min(end, true_end) - max(start, true_start) + 1)
         f1.append(f1_score(n_shared, end - start + 1, true_end - true_start + 1))
         exact.append((start, end) == (true_start, true_end))
     return {"f1": float(np.mean(f1)), "exact_match": float(np.mean(exact))}
 
 
-FIGURES = {
-    "masked_lm": word_figures,
-    "sequence": class_figures,
-    "multiple_choice": word_figures,
-    "token": tag_figures,
-    "question_answering": answer_figures,
+METRICS = {
+    "masked_lm": word_metrics,
+    "sequence": class_metrics,
+    "multiple_choice": word_metrics,
+    "token": tag_metrics,
+    "question_answering": answer_metrics,
 }

@@ -1,4 +1,4 @@
-"""The optimisers: how parameters move down their gradients, exactly as in PyTorch.
+"""The optimisers: how parameters move down their gradients, by PyTorch's own rules.
 
 Each is made for a tree of parameters and changes those very arrays. Its moments, which
 a checkpoint has to save, are trees of the same names. Below them stand the two
@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..errors import InputError
 from ..functions import Array
 from ..trees import Tree, flatten
 
@@ -36,6 +37,9 @@ class Optimizer:
         decays: Callable[[str], bool] = decays,
     ) -> None:
         self.params: dict[str, Array] = flatten(params)
+        for name, p in self.params.items():
+            if not p.flags.writeable:
+                raise InputError(f"{name}: is read-only, and cannot be trained")
         self.lr = lr
         self.weight_decay = {
             name: weight_decay if decays(name) else 0.0 for name in self.params
@@ -47,7 +51,7 @@ class Optimizer:
         self.n_steps = 0
 
     def step(self, grads: Tree, lr: float | None = None) -> None:
-        """Move every parameter; `lr` goes before the learning rate given at first."""
+        """Move every parameter once; `lr`, if given, is used for this step."""
         self.n_steps += 1
         gradients = flatten(grads)
         for name, p in self.params.items():
@@ -63,9 +67,9 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent with momentum: p ← p − lr·b, b ← momentum·b + g.
+    """Gradient descent with momentum: b ← momentum·b + g, then p ← p − lr·b.
 
-    Weight decay is added to the gradient.
+    Weight decay is added to the gradient. (PyTorch's momentum is 0 by default.)
     """
 
     moment_names = ("b",)
@@ -183,6 +187,7 @@ def linear_schedule(step: int, warmup_steps: int, total_steps: int) -> float:
     """Return the learning rate's factor at a step: up from 0 to 1, then down to 0.
 
     Steps count from 0. The first `warmup_steps` go up, the rest of `total_steps` down.
+    The very first is at 0, as in transformers.
     """
     if step < warmup_steps:
         return step / warmup_steps

@@ -14,18 +14,32 @@ from .optimizers import AdamW, Optimizer, linear_schedule
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the outcome of a run depends on, beside the model and the examples."""
+    """What the outcome of a run depends on, beside the model and the examples.
+
+    epochs         times that every example is seen
+    batch_size     examples in a batch
+    accumulate     batches whose gradients make one step together
+    optimizer      SGD, Adam or AdamW
+    options        the optimiser's own, such as {"betas": (0.9, 0.98)}
+    lr             learning rate at its peak
+    warmup         share of the steps in which it rises to that; then it falls to 0
+    weight_decay   pull of the weights towards 0; none on biases and LayerNorms
+    max_grad_norm  global norm that the gradient is clipped to
+    seed           of the order of examples, of masks and of dropout
+
+    Raises InputError, naming the field, where one cannot be used.
+    """
 
     epochs: int = 3
     batch_size: int = 16
-    accumulate: int = 1                          # batches that make one step together
+    accumulate: int = 1
     optimizer: type[Optimizer] = AdamW
-    options: dict[str, Any] = field(default_factory=dict)    # its own, such as betas
-    lr: float = 5e-5                             # at the peak
-    weight_decay: float = 0.01                   # none on biases and LayerNorms
-    warmup: float = 0.1                          # share of the steps
+    options: dict[str, Any] = field(default_factory=dict)
+    lr: float = 5e-5
+    warmup: float = 0.1
+    weight_decay: float = 0.01
     max_grad_norm: float = 1.0
-    seed: int = 0                                # of order, masks and dropout
+    seed: int = 0
 
     def __post_init__(self) -> None:
         for name, (is_right, expected) in FIELDS.items():

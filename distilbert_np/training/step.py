@@ -2,7 +2,8 @@
 
 Memory: beside the parameters there are their gradients and the optimiser's moments (two
 for Adam), all of one size, and the trace of one batch, which goes as soon as backward
-has used it. No step needs more than the one before.
+has used it; with several batches, one tree of gradients more. Nothing is kept from one
+step to the next.
 """
 
 import math
@@ -29,12 +30,13 @@ def train_step(
 ) -> float:
     """Move the parameters once, by the mean gradient of some batches; return the loss.
 
-    Each batch weighs as much as it has labels, so several small ones make the step that
-    one large one would. Raises TrainingError where a number is not finite.
+    Each batch weighs as much as it has labels, so several small ones make the step of
+    one large one (for question answering, if all are of one length: padding takes part
+    in its softmax). Raises TrainingError where a loss or gradient is not finite.
     """
     batches = [batch for batch in batches if n_labels(batch)]
     if not batches:
-        raise TrainingError("no label counts, all are −100")
+        raise TrainingError("no label counts: all are −100, or beyond the text")
     total = sum(n_labels(batch) for batch in batches)
     loss, grads = 0.0, None
     with np.errstate(over="ignore", invalid="ignore"):     # what they lead to is named
@@ -43,8 +45,10 @@ def train_step(
             out = model(**batch, trace=True, rng=rng)
             check_loss(out)
             loss += share * float(out.loss)
-            grads = added(grads, model.backward(out, {"loss": share}))
-            del out                              # the trace is most of the memory
+            more = model.backward(out, {"loss": share})
+            more.pop("inputs_embeds", None)      # is no parameter
+            grads = added(grads, more)
+            del out, more                        # the trace is most of the memory
         check_norm(clip_by_global_norm(grads, max_grad_norm), grads)
         optimizer.step(grads, lr)
     return loss

@@ -29,6 +29,7 @@ from ..losses import IGNORED
 from ..tokenizer import DistilBertTokenizer, check_length
 from .batches import Example
 from .loop import fit
+from .metrics import Metrics
 from .recipe import Recipe
 
 
@@ -103,12 +104,22 @@ def classify_example(row: Row, encode: Encode, numbers: Numbers) -> Example:
     if row.cells.get("text_pair"):
         texts.append(row.text("text_pair"))
     ids = encode(*texts)["input_ids"]
-    return {"input_ids": ids, "labels": numbers[row.text("label")]}
+    return {"input_ids": ids, "labels": numbers[class_name(row)]}
+
+
+def class_name(row: Row) -> str:
+    """Return the class of a text, a word that must be there."""
+    name = row.text("label").strip()
+    if not name:
+        raise row.error("label", "the name of a class", "nothing")
+    return name
 
 
 def tag_example(row: Row, encode: Encode, numbers: Numbers) -> Example:
     """Return the ids of a text, and the tag of each word at the first of its pieces."""
     words, tags = row.texts("tokens", None), row.texts("tags", None)
+    if not words:
+        raise row.error("tokens", "one or more", "none")
     if len(words) != len(tags):
         raise row.error("tags", f"{len(words)}, one for each token", len(tags))
     encoded = encode(words, is_split_into_words=True)
@@ -125,19 +136,9 @@ def answer_example(row: Row, encode: Encode, numbers: Numbers) -> Example | None
 
     Without an answer both are 0, [CLS]; where it was cut off there is no example.
     """
-    context, written = row.text("context"), row.text("answer")
-    answer = written.strip()
-    given = row.cells.get("start") not in (None, "")
-    if given:
-        start = row.number("start") + len(written) - len(written.lstrip())
-    else:
-        start = max(context.find(answer), 0)
-    end = start + len(answer)
-    if context[start:end] != answer:
-        where = f" at {start}" if given else ""
-        raise row.error("answer", f"words of the context{where}", shown(answer))
+    start, end = answer_span(row)
     encoded = encode(
-        row.text("question"), context, truncation="only_second",
+        row.text("question"), row.text("context"), truncation="only_second",
         return_offsets_mapping=True,
     )
     offsets, texts = encoded["offset_mapping"], encoded.sequence_ids()
@@ -145,14 +146,31 @@ def answer_example(row: Row, encode: Encode, numbers: Numbers) -> Example | None
         i for i, (first, beyond) in enumerate(offsets)
         if texts[i] == 1 and first < end and beyond > start
     ]
-    if answer and (not tokens or offsets[tokens[-1]][1] < end):
+    if start == end:
+        tokens = [0]
+    elif not tokens or offsets[tokens[-1]][1] < end:
         return None
-    first, last = (tokens[0], tokens[-1]) if answer else (0, 0)
     return {
         "input_ids": encoded["input_ids"],
-        "start_positions": first,
-        "end_positions": last,
+        "start_positions": tokens[0],
+        "end_positions": tokens[-1],
     }
+
+
+def answer_span(row: Row) -> tuple[int, int]:
+    """Return where in the context an answer begins, and where it has ended."""
+    context, answer = row.text("context"), row.text("answer")
+    stripped = answer.strip()
+    given = row.cells.get("start") not in (None, "")
+    if given:
+        start = row.number("start") + len(answer) - len(answer.lstrip())
+    else:
+        start = max(context.find(stripped), 0)
+    end = start + len(stripped)
+    if context[start:end] != stripped:
+        where = f" at {start}" if given else ""
+        raise row.error("answer", f"words of the context{where}", shown(answer))
+    return start, end
 
 
 def choose_example(row: Row, encode: Encode, numbers: Numbers) -> Example:
@@ -177,7 +195,7 @@ TASKS = {
     "masked-lm": Task(models.DistilBertForMaskedLM, masked_lm_example),
     "classify": Task(
         models.DistilBertForSequenceClassification, classify_example,
-        lambda row: [row.text("label")],
+        lambda row: [class_name(row)],
     ),
     "tag": Task(
         models.DistilBertForTokenClassification, tag_example,
@@ -247,7 +265,7 @@ def split(rows: list[Row], share: float, seed: int) -> tuple[list[Row], list[Row
     """Return the rows to train on, and the share of them that is held out, by chance.
     """
     order = np.random.default_rng(seed).permutation(len(rows))
-    n_held_out = round(share * len(rows))
+    n_held_out = max(1, round(share * len(rows))) if share else 0
     held_out = set(order[:n_held_out].tolist())
     return (
         [row for i, row in enumerate(rows) if i not in held_out],
@@ -270,13 +288,15 @@ def fine_tune(
     dtype: Any = np.float32,
     save_every: int | None = None,
     progress: bool = True,
+    say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Train a model for a task on a file; write it to `folder`; return what came of it.
 
     `model` is what from_pretrained takes. `held_out` is a share of the rows, or a file
     of its own, that the figures are measured on. Texts are cut to `max_length` tokens.
-    `folder` is one that from_pretrained opens, and that of transformers as well. Raises
-    InputError, naming the line, where a row cannot be used; and what `fit` raises.
+    `folder` is one that from_pretrained opens, and that of transformers as well. What
+    happens is told to `say`, line by line. Raises InputError, naming the line, where a
+    row cannot be used; and what `fit` raises.
     """
     if task not in list(TASKS):
         raise InputError(f"task: expected one of {', '.join(TASKS)}, found {task!r}")
@@ -292,23 +312,41 @@ def fine_tune(
     )
     if not train_set or (held_out_rows and not test_set):
         raise InputError(f"{data}: no row has, in {limit} tokens, anything to learn")
+    n_left_out = len(rows) + len(held_out_rows) - len(train_set) - len(test_set)
+    say(f"{task}, from {model}: {len(train_set)} examples, {len(test_set)} held out")
+    if n_left_out:
+        say(f"{n_left_out} rows left out: nothing to learn in the first {limit} tokens")
+    if TASKS[task].label_words:
+        say(f"labels: {', '.join(network.config.label2id)}")
     history = fit(
         network, train_set, tokenizer, recipe, held_out=test_set or None, folder=folder,
         save_every=save_every, progress=progress,
+        on_evaluation=lambda metrics: say_row(say, metrics),
     )
+    if history.resumed_at == len(history.losses):
+        say(f"{folder} holds this run already; nothing was left to do")
     return {
         "task": task,
         "model": str(model),
         "folder": str(folder),
         "examples": len(train_set),
         "held_out": len(test_set),
-        "left_out": len(rows) + len(held_out_rows) - len(train_set) - len(test_set),
+        "left_out": n_left_out,
         "resumed_at": history.resumed_at,
         "steps": len(history.losses),
         "last_loss": history.losses[-1],
         "evaluations": history.evaluations,
         "best": history.best,
     }
+
+
+def say_row(say: Callable[[str], None], metrics: Metrics) -> None:
+    """Say a row of the table of evaluations; before the first, the columns' names."""
+    if metrics["epoch"] == 1:
+        say("")
+        say("".join(f"{name:>12}" for name in metrics))
+    cells = (str(v) if isinstance(v, int) else f"{v:.4f}" for v in metrics.values())
+    say("".join(f"{cell:>12}" for cell in cells))
 
 
 def longest(
@@ -332,7 +370,8 @@ def read_parts(
     if isinstance(held_out, (str, os.PathLike)):
         return rows, read_rows(held_out)
     if type(held_out) not in (int, float) or not 0 <= held_out < 1:
-        raise InputError(f"held_out: expected a share below 1, found {held_out!r}")
+        found = shown(held_out)
+        raise InputError(f"held_out: expected a share from 0 to below 1, found {found}")
     rows, held_out_rows = split(rows, held_out, seed)
     if not rows:
         raise InputError(f"held_out: {held_out} of {data} leaves nothing to train on")
@@ -380,6 +419,8 @@ def new_model(
     changes = {"id2label": dict(enumerate(sorted(words)))} if words else {}
     if task == "classify":
         changes["problem_type"] = "single_label_classification"
+    if task == "answer":
+        changes["num_labels"] = 2                # start and end
     model = model_class(encoder.config.changed(**changes), seed=seed, dtype=dtype)
     model.params["distilbert"], model.load_report = encoder.params, encoder.load_report
     return model
