@@ -37,10 +37,17 @@ def test_the_output_shown_is_the_output(capsys):
 
 
 def test_the_tour_runs_and_prints_what_it_says(capsys):
-    tour = "".join(blocks("python"))             # the second goes on from the first
-    exec(compile(tour, "README.md", "exec"), {})
+    runs_and_prints(blocks("python")[0], capsys)
+
+
+def test_what_is_said_of_fit_runs_and_prints_what_it_says(capsys):
+    runs_and_prints(blocks("python")[2], capsys)
+
+
+def runs_and_prints(block, capsys):
+    exec(compile(block, "README.md", "exec"), {})
     printed = capsys.readouterr().out.splitlines()
-    promised = re.findall(r"print\(.*\) *# (.*)", tour)
+    promised = re.findall(r"print\(.*\) *# (.*)", block)
     assert printed == promised
 
 
