@@ -81,7 +81,7 @@ def fit(
         multiple choice      input_ids (a list for each choice), labels
         masked LM            input_ids; the `tokenizer` masks them anew in each batch
 
-    `held_out` examples are evaluated after each epoch, and `on_evaluation` is told.
+    `held_out` examples are evaluated after each epoch; `on_evaluation` gets the result.
     `folder` receives the model: the best epoch's, if some are held out, else the last.
     It also receives a checkpoint after every `save_every` steps and each epoch: called
     again with the same arguments, a run that was stopped goes on from the last one, and
@@ -101,6 +101,9 @@ def fit(
         raise InputError(f"recipe: expected a Recipe, found {shown(recipe)}")
     run = Run(model, examples, tokenizer, recipe, held_out, folder)
     run.resume()
+    tell = on_evaluation or (lambda metrics: None)
+    for metrics in run.history.evaluations:      # those before a stop
+        tell(metrics)
     start, n_tokens = time.monotonic(), 0
     with tqdm(
         total=run.n_steps, initial=run.step, unit="step", disable=not progress
@@ -117,9 +120,9 @@ def fit(
                     run.save()
             run.evaluate(epoch)
             run.save()
-            if on_evaluation and run.held_out:
-                bar.clear()
-                on_evaluation(run.history.evaluations[-1])
+            bar.clear()
+            for metrics in run.history.evaluations[-1:]:
+                tell(metrics)
     return run.history
 
 

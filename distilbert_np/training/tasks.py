@@ -273,7 +273,7 @@ def split(rows: list[Row], share: float, seed: int) -> tuple[list[Row], list[Row
     )
 
 
-# --- the whole way --------------------------------------------------------------------
+# --- fine-tuning ----------------------------------------------------------------------
 
 
 def fine_tune(
@@ -324,7 +324,9 @@ def fine_tune(
         on_evaluation=lambda metrics: say_row(say, metrics),
     )
     if history.resumed_at == len(history.losses):
-        say(f"{folder} holds this run already; nothing was left to do")
+        say(f"\n{folder} holds this run already; nothing was left to do")
+    elif history.resumed_at:
+        say(f"\nThis run went on from step {history.resumed_at}")
     return {
         "task": task,
         "model": str(model),
