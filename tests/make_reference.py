@@ -120,17 +120,22 @@ def save(group: str, samples: dict[str, np.ndarray], entries: dict[str, Any]) ->
     path.chmod(0o644)
     manifest = {
         "generator": f"tests/make_reference.py, version {VERSION}",
-        "libraries": {
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-        },
+        "libraries": libraries(),
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "cases": entries,
     }
     path.with_suffix(".json").write_text(readable(manifest), encoding="utf-8")
     print(f"{path.name}: {len(samples)} tensors, {path.stat().st_size:,} bytes")
+
+
+def libraries() -> dict[str, str]:
+    """Return the versions that the numbers come from."""
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
 
 
 def readable(manifest: dict[str, Any]) -> str:

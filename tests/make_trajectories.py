@@ -7,7 +7,6 @@ for the size of its error.
 
 import hashlib
 import json
-import platform
 import re
 import sys
 import warnings
@@ -22,6 +21,7 @@ import torch
 import torch_side
 import transformers
 from cases import Case
+from make_reference import libraries
 from reference import FOLDER, digest
 from safetensors.numpy import save_file
 from trajectories import (
@@ -142,12 +142,7 @@ def write() -> None:
     path.chmod(0o644)
     manifest = {
         "generator": f"tests/make_trajectories.py, version {VERSION}",
-        "libraries": {
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-        },
+        "libraries": libraries(),
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "runs": runs,
     }

@@ -24,6 +24,8 @@ from distilbert_np import (
 )
 from distilbert_np.training import optimizers, step
 
+BACKWARD = (functions, embeddings, attention, ffn, encoder, heads, losses)
+
 
 class Error(NamedTuple):
     """In `function`, `text` becomes `replacement`: what is wrong then is in `why`."""

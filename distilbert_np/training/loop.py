@@ -217,11 +217,14 @@ class Run:
     def save(self) -> None:
         """Write a checkpoint."""
         if self.folder:
-            state = {"step": self.step, "settings": self.settings}
-            history = asdict(self.history)
-            del history["resumed_at"]
+            state = {
+                "step": self.step,
+                "settings": self.settings,
+                "losses": self.history.losses,
+                "evaluations": self.history.evaluations,
+            }
             try:
-                save_checkpoint(self.folder, self.optimizer, state | history)
+                save_checkpoint(self.folder, self.optimizer, state)
             except OSError as error:
                 raise TrainingError(
                     f"{self.folder}: cannot be written to ({error.strerror}); is the "
