@@ -84,8 +84,12 @@ numbers = st.floats(-1e6, 1e6, width=32)
 
 
 @st.composite
-def gradients_of(draw, out):
-    """Return arrays that have mostly the outputs' shapes."""
+def gradients_of(draw, number):
+    """Return arrays that have mostly the shapes of a model's outputs.
+
+    By its number: what a strategy is made of, Hypothesis may want to print.
+    """
+    out = OUTS[number]
 
     def like(value):
         if draw(st.integers(0, 9)) == 0:
@@ -104,7 +108,8 @@ def gradients_of(draw, out):
 def test_any_cotangents(number, data):
     model, out = MODELS[number], OUTS[number]
     cotangents = data.draw(st.one_of(
-        gradients_of(out), anything, st.dictionaries(st.sampled_from(OUTPUTS), anything)
+        gradients_of(number), anything,
+        st.dictionaries(st.sampled_from(OUTPUTS), anything),
     ))
     try:
         grads = model.backward(out, cotangents)
