@@ -59,8 +59,8 @@ def attention(
     k = split_heads(linear(x, **params["k_lin"]), n_heads)    # (B, H, L, K)
     v = split_heads(linear(x, **params["v_lin"]), n_heads)    # (B, H, L, K)
 
-    scores = q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1])  # (B, H, L, L)
-    weights = softmax(scores + mask_bias(mask, x.dtype))      # (B, H, L, L)
+    scores = q / math.sqrt(q.shape[-1]) @ k.swapaxes(-1, -2)  # (B, H, L, L)
+    weights = softmax(scores, mask_bias(mask, x.dtype))       # (B, H, L, L)
     trace = {"q": q, "k": k, "v": v, "scores": scores, "weights": weights}
 
     weights, dropped = dropout(weights, p, rng)               # (B, H, L, L)
@@ -114,14 +114,13 @@ def attention_backward(
     # weights, dropped = dropout(weights, p, rng)
     dweights = dropout_backward(dweights, trace)                    # (B, H, L, L)
 
-    # weights = softmax(scores + mask_bias(mask, x.dtype)): a constant is added, even in
+    # weights = softmax(scores, mask_bias(mask, x.dtype)): a constant is added, even in
     # a row that sees no key, where it swallowed the scores (PyTorch: the same)
     dscores = softmax_backward(dweights, trace["weights"])          # (B, H, L, L)
 
-    # scores = q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1])
-    dscores = dscores / math.sqrt(K)                                # (B, H, L, L)
-    dq = merge_heads(dscores @ k)                                   # (B, L, D)
-    dk = merge_heads(dscores.swapaxes(-1, -2) @ q)                  # (B, L, D)
+    # scores = q / math.sqrt(q.shape[-1]) @ k.swapaxes(-1, -2)
+    dq = merge_heads(dscores @ k / math.sqrt(K))                    # (B, L, D)
+    dk = merge_heads(dscores.swapaxes(-1, -2) @ q / math.sqrt(K))   # (B, L, D)
 
     # q = split_heads(linear(x, **params["q_lin"]), n_heads), k and v alike: three
     # linears of the one x, where their gradients meet

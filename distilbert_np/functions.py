@@ -9,15 +9,19 @@ X returned, and returns the gradients with respect to what X read: dx first, the
 of the parameters by name, each of the shape of what it is the gradient of. A comment
 quotes the line that is differentiated. (sigmoid and log_softmax are only parts of other
 functions, and are differentiated there.)
+
+A public function is the formula. Where that is done in blocks (blocks.py), the private
+one of its name is what is done with one block.
 """
 
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
-Array = np.ndarray
+from .blocks import Array, in_blocks
+
 Gradients = dict[str, Array]                     # of parameters, by their names
 
 
@@ -26,14 +30,28 @@ Gradients = dict[str, Array]                     # of parameters, by their names
 
 def linear(x: Array, weight: Array, bias: Array) -> Array:       # (..., I) -> (..., O)
     """Return `x Wᵀ + b`, the weight (O, I) stored as PyTorch's nn.Linear stores it."""
-    return x @ weight.T + bias
+    rows = as_rows(x)                            # one product, not one for each text
+    if len(rows) > FEW_ROWS:
+        y = rows @ weight.T                                      # (R, O)
+        in_blocks(_add, y, bias)
+    else:
+        y = np.add((weight @ rows.T).T, bias, order="C")         # (R, O)
+    return y.reshape(*x.shape[:-1], len(weight))
+
+
+# With few rows, BLAS is faster (up to twice) where the large factor is the left one.
+FEW_ROWS = 64
+
+
+def _add(y: Array, bias: Array) -> None:
+    y += bias
 
 
 def linear_backward(dy: Array, x: Array, weight: Array) -> tuple[Array, Gradients]:
     """Return dx (..., I), and the gradients of weight (O, I) and bias (O,)."""
     # y = x @ weight.T + bias: all rows of x met one weight, so their gradients add up
-    dx = dy @ weight                                             # (..., I)
     dy_rows, x_rows = as_rows(dy), as_rows(x)                    # (R, O), (R, I)
+    dx = (dy_rows @ weight).reshape(x.shape)                     # (..., I)
     return dx, {"weight": dy_rows.T @ x_rows, "bias": dy_rows.sum(axis=0)}
 
 
@@ -71,17 +89,32 @@ def _below_max(x: Array) -> Array:
         return x - x.max(axis=-1, keepdims=True)
 
 
-def softmax(x: Array) -> Array:                                  # (..., C) -> (..., C)
-    """Return exp(x) / Σ exp(x) along the last axis: rows of probabilities."""
-    exp_x = np.exp(_below_max(x))
-    return exp_x / exp_x.sum(axis=-1, keepdims=True)
+def softmax(x: Array, bias: Array | None = None) -> Array:       # (..., C) -> (..., C)
+    """Return exp(x) / Σ exp(x) along the last axis: rows of probabilities.
+
+    A `bias`, broadcast to the shape of x, is added to x first.
+    """
+    y = _empty_like(x)
+    in_blocks(_softmax, y, x, *([] if bias is None else [bias]))
+    return y
+
+
+def _softmax(y: Array, x: Array, bias: Array | None = None) -> None:
+    exp_x = np.exp(_below_max(x if bias is None else x + bias), out=y)
+    y /= exp_x.sum(axis=-1, keepdims=True)
 
 
 def softmax_backward(dy: Array, y: Array) -> Array:              # (..., C) -> (..., C)
     """Return dx, from the probabilities y that softmax returned."""
-    # y = exp_x / exp_x.sum(axis=-1, keepdims=True):
-    # ∂y_i/∂x_j is y_i (1 − y_i) where i = j, else −y_i y_j
-    return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
+    dx = _empty_like(y)
+    in_blocks(_softmax_backward, dx, dy, y)
+    return dx
+
+
+def _softmax_backward(dx: Array, dy: Array, y: Array) -> None:
+    # y = exp_x / Σ exp_x: ∂y_i/∂x_j is y_i (1 − y_i) where i = j, else −y_i y_j
+    np.subtract(dy, (dy * y).sum(axis=-1, keepdims=True), out=dx)
+    dx *= y
 
 
 def log_softmax(x: Array) -> Array:                              # (..., C) -> (..., C)
@@ -97,14 +130,32 @@ def layer_norm(
 
     The variance divides by D (Ba et al., arXiv 1607.06450).
     """
+    y = _empty_like(x)
+    in_blocks(partial(_layer_norm, weight, bias, eps), y, x)
+    return y
+
+
+def _layer_norm(
+    weight: Array, bias: Array, eps: float | Array, y: Array, x: Array
+) -> None:
     normalised, _ = _normalise(x, eps)
-    return normalised * weight + bias
+    np.multiply(normalised, weight, out=y)
+    y += bias
 
 
 def layer_norm_backward(
     dy: Array, x: Array, weight: Array, eps: float | Array = 1e-12
 ) -> tuple[Array, Gradients]:
     """Return dx (..., D), and the gradients of weight and bias (D,)."""
+    dx = _empty_like(x)
+    sums = in_blocks(partial(_layer_norm_backward, weight, eps), dx, dy, x)
+    dweight, dbias = np.sum(sums, axis=0)                        # (D,), (D,)
+    return dx, {"weight": dweight, "bias": dbias}
+
+
+def _layer_norm_backward(
+    weight: Array, eps: float | Array, dx: Array, dy: Array, x: Array
+) -> tuple[Array, Array]:
     normalised, inverse_deviation = _normalise(x, eps)
 
     # y = normalised * weight + bias
@@ -115,8 +166,10 @@ def layer_norm_backward(
     # normalised = centred / deviation: x moves its row's mean and deviation as well
     mean_part = dnormalised.mean(axis=-1, keepdims=True)         # (..., 1)
     deviation_part = (dnormalised * normalised).mean(axis=-1, keepdims=True)
-    dx = (dnormalised - mean_part - normalised * deviation_part) * inverse_deviation
-    return dx, {"weight": dweight, "bias": dbias}
+    np.subtract(dnormalised, mean_part, out=dx)
+    dx -= normalised * deviation_part
+    dx *= inverse_deviation
+    return dweight, dbias
 
 
 def _normalise(x: Array, eps: float | Array) -> tuple[Array, Array]:
@@ -130,7 +183,8 @@ def _normalise(x: Array, eps: float | Array) -> tuple[Array, Array]:
         normalised, inverse_deviation = _normalise(x * shrink, eps)
         return normalised, inverse_deviation * shrink
     deviation = np.sqrt(variance + eps)
-    return centred / deviation, 1 / deviation
+    centred /= deviation
+    return centred, 1 / deviation
 
 
 def _moments(x: Array) -> tuple[Array, Array]:
@@ -160,14 +214,17 @@ def gelu(x: Array) -> Array:                                     # (...) -> (...
     The exact form, not the tanh approximation. Computed as at the end of this file, for
     far in the negative tail the formula taken literally loses every digit.
     """
-    return _in_blocks(_gelu, x)
+    y = _empty_like(x)
+    in_blocks(_gelu, y, np.asarray(x, y.dtype))
+    return y
 
 
 def gelu_backward(dy: Array, x: Array) -> Array:                 # (...) -> (...)
     """Return dy · (Φ(x) + x·φ(x)), where φ, the normal density, is the slope of Φ."""
     # y = x·Φ(x)
-    # Near the slope's zero, at −0.75, float32 needs more terms than elsewhere.
-    return dy * _in_blocks(_gelu_slope, x, terms_for_float32=21)
+    dx = _empty_like(x)
+    in_blocks(_gelu_backward, dx, dy, x)
+    return dx
 
 
 def gelu_new(x: Array) -> Array:                                 # (...) -> (...)
@@ -270,10 +327,16 @@ def dropout_backward(dy: Array, trace: dict[str, Array]) -> Array:
 
 # --- how erf and GELU are computed: the tail of the normal distribution ---------------
 
-# Φ(x) is the chance that a normal variable is below x: erf(z) = 2Φ(√2 z) − 1.
-# Φ(−a) = exp(−a²/2) · g(t) / (a + √(2/π)) with t = (a − 4) / (a + 4) defines a g that
-# stays between 0.39 and 0.48 for every a ≥ 0. These are its Chebyshev coefficients on
-# [−1, 1], found with mpmath at 50 digits (tests/test_functions.py finds them again).
+# Φ(x) is the chance that a normal variable is below x: erf(z) = 2Φ(√2 z) − 1. With
+# φ(x) = exp(−x²/2) / √2π, its density, and a = |x|, the tail and GELU's slope there are
+#
+#     Φ(−a)           = exp(−a²/2) · g(t) / (a + √(2/π))
+#     Φ(−a) − a·φ(a)  = exp(−a²/2) · h(t) · (TURN − a)
+#
+# where t = (a − 4) / (a + 4), and TURN is the zero of the slope. This defines g, which
+# stays between 0.39 and 0.48 for every a ≥ 0, and h, between 0.39 and 0.67. Here are
+# their Chebyshev coefficients on [−1, 1], found with mpmath at 50 digits
+# (tests/test_functions.py finds them again).
 _TAIL = (
     0.43157295591360273, -0.01792132923081989, -0.02689373715029211,
     0.016756365842701567, -0.005620406629909066, 0.0011737027284681302,
@@ -285,6 +348,17 @@ _TAIL = (
     1.696319460544095e-15, -7.324150068106703e-16, -1.7018531684791208e-16,
     2.0009094670695263e-17,
 )
+_SLOPE = (
+    0.49595474370069426, -0.12545248682662027, 0.03490510198467443,
+    -0.007524010441293161, 0.0011560284436263372, -9.36772720640145e-05,
+    -5.6597012302996885e-06, 2.3677309066664844e-06, -8.107593380313914e-08,
+    -5.1877747208246695e-08, 4.570057475859399e-09, 1.365617100370196e-09,
+    -1.602660258606792e-10, -4.555152315040624e-11, 4.92768477171383e-12,
+    1.828653400261278e-12, -1.166767494573978e-13, -8.041463817134733e-14,
+    -1.8590888190635316e-16, 3.5183502280906947e-15, 3.0491112181259736e-16,
+    -1.367841210303818e-16, -2.8875126980827283e-17, 3.597592344750227e-18,
+)
+_TURN = 0.7517915246935645
 
 # erf(x) = x · Σ (2/√π) (−x²)ⁿ / (n! (2n + 1)), its Taylor series, used for |x| < 1.
 _ERF_SERIES = [
@@ -292,78 +366,77 @@ _ERF_SERIES = [
     for n in range(20)
 ]
 
-_BLOCK = 1 << 14    # elements: a dozen float64 temporaries of this size fit in L2
-
 
 @cache
-def _tail_polynomial(terms: int) -> Array:
-    """Return g(t) as the coefficients of a polynomial of so many terms."""
+def _in_powers(series: tuple[float, ...], dtype: np.dtype) -> list[float]:
+    """Return a Chebyshev series as the coefficients of a polynomial.
+
+    Twelve terms are enough for float32.
+    """
     from numpy.polynomial import chebyshev  # here, since it takes its time
 
-    return chebyshev.cheb2poly(_TAIL[:terms])
+    return chebyshev.cheb2poly(series[:12] if dtype == np.float32 else series).tolist()
 
 
-def _polynomial(coefficients: Array | list[float], x: Array) -> Array:
+def _polynomial(coefficients: list[float], x: Array) -> Array:
     """Return Σ coefficients[n] · xⁿ by Horner's rule, in place on one temporary."""
-    y = np.full_like(x, coefficients[-1])
-    for coefficient in coefficients[-2::-1]:
-        y *= x
+    y = x * coefficients[-1]
+    for coefficient in coefficients[-2:0:-1]:
         y += coefficient
+        y *= x
+    y += coefficients[0]
     return y
 
 
 def _bell(a: Array) -> Array:
-    """Return exp(−a²/2) of a ≥ 0 (float64)."""
-    # At a = 38 the rounding of a² would cost the last three digits: a float32 squares
-    # exactly, and the rest of a² is small.
-    high = a.astype(np.float32).astype(np.float64)
-    rest = (a - high) * (a + high)
-    bell = np.exp(-high * high / 2)
-    return bell + bell * np.expm1(-rest / 2)
+    """Return exp(−a²/2) of a ≥ 0, in float64."""
+    # At a = 13, where float32 would lose two digits to the rounding of a², and at 38,
+    # where float64 would lose three, the rounding shows. A float32 squares exactly in
+    # float64, and what it is short of a float64 adds little.
+    high = a.astype(np.float32, copy=False).astype(np.float64)
+    bell = np.square(high)
+    bell *= -0.5
+    np.exp(bell, out=bell)
+    if a.dtype == np.float64:
+        bell += bell * np.expm1((high - a) * (high + a) / 2)
+    return bell
 
 
-def _tail_over_bell(a: Array, g: Array) -> Array:
-    """Return Φ(−a) · exp(a²/2) of a ≥ 0 (float64)."""
-    return _polynomial(g, (a - 4) / (a + 4)) / (a + math.sqrt(2 / math.pi))
+def _tail_over_bell(a: Array) -> Array:
+    """Return Φ(−a) · exp(a²/2) of a ≥ 0."""
+    g = _polynomial(_in_powers(_TAIL, a.dtype), (a - 4) / (a + 4))
+    g /= a + math.sqrt(2 / math.pi)
+    return g
 
 
-def _normal_tail(a: Array, g: Array) -> Array:
-    """Return Φ(−a), the chance that a normal variable exceeds a ≥ 0 (float64)."""
-    return _bell(a) * _tail_over_bell(a, g)
-
-
-def _gelu(x: Array, g: Array) -> Array:
+def _gelu(y: Array, x: Array) -> None:
     # Φ(x) = 1 − Φ(−x), so x·Φ(x) is relu(x) − a·Φ(−a) with a = |x|: never a difference
     # of nearly equal numbers, however far out in the tail.
     a = np.minimum(np.abs(x), 40)                # beyond 40 the tail rounds to zero
-    return np.maximum(x, 0) - a * _normal_tail(a, g)
+    tail = _bell(a)
+    tail *= a
+    tail = tail.astype(a.dtype, copy=False)
+    tail *= _tail_over_bell(a)                   # a·Φ(−a)
+    np.maximum(x, 0, out=y)
+    y -= tail
 
 
-def _gelu_slope(x: Array, g: Array) -> Array:
-    # Φ(x) + x·φ(x), with φ(a) = exp(−a²/2) / √2π; at x and −x the slopes add up to 1.
+def _gelu_backward(dx: Array, dy: Array, x: Array) -> None:
+    # Φ(x) + x·φ(x) is Φ(−a) − a·φ(a) where x < 0; at x and −x the slopes add up to 1.
     a = np.minimum(np.abs(x), 40)
-    below = _bell(a) * (_tail_over_bell(a, g) - a / math.sqrt(2 * math.pi))
-    return np.where(x < 0, below, 1 - below)
+    below = _bell(a)
+    below *= _TURN - a.astype(np.float64)        # all of whose digits count near TURN
+    below = below.astype(a.dtype, copy=False)
+    below *= _polynomial(_in_powers(_SLOPE, a.dtype), (a - 4) / (a + 4))
+    np.multiply(dy, np.where(x < 0, below, 1 - below), out=dx)
 
 
-def _erf(x: Array, g: Array) -> Array:
-    a = np.minimum(np.abs(x), 27)                # beyond 6 erf rounds to 1
+def _erf(y: Array, x: Array) -> None:
+    a = np.minimum(np.abs(x), 27).astype(np.float64)     # beyond 6 erf rounds to 1
     near = a * _polynomial(_ERF_SERIES, np.minimum(a, 1) ** 2)
-    far = 1 - 2 * _normal_tail(math.sqrt(2) * a, g)
-    return np.copysign(np.where(a < 1, near, far), x)
-
-
-def _in_blocks(
-    function: Callable[[Array, Array], Array], x: Array, terms_for_float32: int = 14
-) -> Array:
-    """Apply an element-wise function in float64, one cache-sized block at a time."""
-    flat = np.asarray(x).reshape(-1)
-    y = np.empty(flat.shape, np.result_type(x, np.float32))      # of integers, float64
-    g = _tail_polynomial(terms_for_float32 if y.dtype == np.float32 else len(_TAIL))
-    for start in range(0, flat.size, _BLOCK):
-        block = slice(start, start + _BLOCK)
-        y[block] = function(flat[block].astype(np.float64), g)
-    return y.reshape(np.shape(x))
+    b = math.sqrt(2) * a
+    far = 1 - 2 * _bell(b) * _tail_over_bell(b)
+    np.copysign(np.where(a < 1, near, far), x, out=y, casting="same_kind")
 
 
 def erf(x: Array) -> Array:                                      # (...) -> (...)
@@ -371,4 +444,11 @@ def erf(x: Array) -> Array:                                      # (...) -> (...
 
     Within 2 ULP in float64 and 1 ULP in float32.
     """
-    return _in_blocks(_erf, x)
+    y = _empty_like(x)
+    in_blocks(_erf, y, np.asarray(x))
+    return y
+
+
+def _empty_like(x: Array) -> Array:
+    """Return an array for a function of x: float32 or float64 as x, else float64."""
+    return np.empty_like(x, np.result_type(x, np.float32))

@@ -80,18 +80,20 @@ def errors_in(module: object, *entries: tuple[str, str, str, str]) -> list[Error
 
 
 LINEAR, LOOKUP = "linear_backward", "lookup_backward"
-NORM, SOFTMAX = "layer_norm_backward", "softmax_backward"
+NORM, SOFTMAX = "_layer_norm_backward", "_softmax_backward"
 ATTENTION, BLOCK = "attention_backward", "transformer_block_backward"
 STACK, EMBEDDINGS = "transformer_backward", "embeddings_backward"
 HEAD, MASKED_LM = "sequence_head_backward", "masked_lm_head_backward"
+GELU = "_gelu_backward"
 ENTROPY, COSINE = "cross_entropy_backward", "cosine_loss_backward"
 KL, ANSWERS = "kl_divergence_backward", "question_answering_loss_backward"
 
 ERRORS = [
     *errors_in(
         functions,
-        (LINEAR, "dx = dy @ weight", "dx = -dy @ weight", "sign of dx"),
-        (LINEAR, "dy @ weight", "x @ weight.T @ weight", "y in place of dy"),
+        (LINEAR, "dx = (dy_rows", "dx = (-dy_rows", "sign of dx"),
+        (LINEAR, "dy_rows @ weight", "x_rows @ weight.T @ weight",
+         "y in place of dy"),
         (LINEAR, '"weight": dy_rows.T', '"weight": -dy_rows.T', "sign of dW"),
         (LINEAR, "dy_rows.T @ x_rows", "x_rows.T @ dy_rows", "dW transposed"),
         (LINEAR, "@ x_rows", "@ x_rows / len(x_rows)", "dW is a mean over rows"),
@@ -108,19 +110,20 @@ ERRORS = [
          "a column in place of the pad row"),
         (LOOKUP, "if padding_id is not None", "if padding_id",
          "a pad row of number 0 is none"),
-        (SOFTMAX, "y * (dy - (dy * y).sum(axis=-1, keepdims=True))", "y * dy",
-         "the sum is forgotten"),
-        (SOFTMAX, "y * (dy -", "(dy -", "y is forgotten"),
+        ("softmax_backward", "dx, dy, y", "dx, y, dy", "y and dy are swapped"),
+        (SOFTMAX, "(dy * y).sum(axis=-1, keepdims=True)", "0", "the sum is forgotten"),
+        (SOFTMAX, "dx *= y", "pass", "y is forgotten"),
         (SOFTMAX, "(dy * y).sum(", "dy.sum(", "y is forgotten in the sum"),
-        (SOFTMAX, "dy - (dy", "dy + (dy", "sign of the sum"),
+        (SOFTMAX, "np.subtract", "np.add", "sign of the sum"),
         (SOFTMAX, "axis=-1", "axis=-2", "the wrong axis"),
-        (NORM, " - mean_part", "", "the mean term is missing"),
-        (NORM, " - normalised * deviation_part", "", "the deviation term is missing"),
-        (NORM, " * inverse_deviation", "", "the deviation is missing"),
+        ("layer_norm_backward", "dx, dy, x", "dx, x, dy", "x and dy are swapped"),
+        (NORM, "dnormalised, mean_part", "dnormalised, 0", "the mean term is missing"),
+        (NORM, "dx -= normalised * deviation_part", "pass",
+         "the deviation term is missing"),
+        (NORM, "dx *= inverse_deviation", "pass", "the deviation is missing"),
         (NORM, "normalised * deviation_part", "deviation_part",
          "the deviation moves all alike"),
-        (NORM, "mean_part - normalised", "mean_part + normalised",
-         "sign of the deviation term"),
+        (NORM, "dx -= normalised", "dx += normalised", "sign of the deviation term"),
         (NORM, "mean_part = dnormalised.mean(", "mean_part = dnormalised.sum(",
          "a sum in place of the mean"),
         (NORM, "dnormalised.mean(axis=-1", "dnormalised.mean(axis=-2",
@@ -133,11 +136,12 @@ ERRORS = [
         (NORM, "dbias = as_rows(dy).sum(axis=0)", "dbias = dy.sum(axis=0)[0]",
          "bias's gradient of some rows"),
         (NORM, "_normalise(x, eps)", "_normalise(x, 1e-12)", "eps is forgotten"),
-        ("gelu_backward", "_gelu_slope", "_gelu", "gelu in place of its slope"),
-        ("_gelu_slope", "- a / math.sqrt(2 * math.pi)", "", "x·φ(x) is missing"),
-        ("_gelu_slope", "1 - below", "below", "the right half is the left one"),
-        ("_gelu_slope", "a / math.sqrt(2 * math.pi)", "a / math.sqrt(math.pi)",
-         "φ without its 2"),
+        ("gelu_backward", "dx, dy, x", "dx, x, dy", "x and dy are swapped"),
+        (GELU, "_SLOPE", "_TAIL", "the tail in place of the slope"),
+        (GELU, "below *= _TURN - a.astype(np.float64)", "pass", "no turn"),
+        (GELU, "1 - below", "below", "the right half is the left one"),
+        (GELU, "np.multiply(dy, ", "np.multiply(1, ", "dy is forgotten"),
+        ("_bell", "-0.5", "-1", "φ without its 2"),
         ("gelu_new_backward", "3 * 0.044715", "0.044715", "the 3 of x³"),
         ("gelu_new_backward", " * (1 - gate)", "", "half of the sigmoid's slope"),
         ("gelu_new_backward", "gate + x *", "gate + ", "x is missing"),
@@ -175,13 +179,10 @@ ERRORS = [
     ),
     *errors_in(
         attention,
-        (ATTENTION, "dscores / math.sqrt(K)", "dscores",
-         "√K is missing for q"),
-        (ATTENTION, "swapaxes(-1, -2) @ q)", "swapaxes(-1, -2) @ q) * math.sqrt(K)",
-         "√K is missing for k"),
-        (ATTENTION, "dscores / math.sqrt(K)", "dscores / math.sqrt(K * n_heads)",
-         "√D for √K"),
-        (ATTENTION, "dscores / math.sqrt(K)", "dscores / K", "K for √K"),
+        (ATTENTION, "@ k / math.sqrt(K)", "@ k", "√K is missing for q"),
+        (ATTENTION, "@ q / math.sqrt(K)", "@ q", "√K is missing for k"),
+        (ATTENTION, "@ k / math.sqrt(K)", "@ k / math.sqrt(K * n_heads)", "√D for √K"),
+        (ATTENTION, "@ q / math.sqrt(K)", "@ q / K", "K for √K"),
         (ATTENTION, "dscores.swapaxes(-1, -2) @ q", "dscores @ q",
          "scores are not transposed for k"),
         (ATTENTION, "weights.swapaxes(-1, -2) @", "weights @",
@@ -202,7 +203,8 @@ ERRORS = [
          "the attentions' own gradient is forgotten"),
         (ATTENTION, "split_heads(dcontext, n_heads)",
          "dcontext.reshape(q.shape)", "heads are split without the transpose"),
-        (ATTENTION, "merge_heads(dscores @ k)", "(dscores @ k).reshape(x.shape)",
+        (ATTENTION, "merge_heads(dscores @ k / math.sqrt(K))",
+         "(dscores @ k / math.sqrt(K)).reshape(x.shape)",
          "heads are merged without the transpose"),
         (ATTENTION, "dx_q + dx_k + dx_v", "dx_q + dx_v",
          "the way through k is missing"),
@@ -421,7 +423,7 @@ TRAINING_ERRORS = [
          "without PyTorch's 1e-6"),
         (CLIP, "gradient *= factor", "gradient = gradient * factor",
          "a copy is shortened"),
-        ("global_norm", "(g * g)", "np.abs(g)", "not of squares"),
+        ("_square", "(g * g)", "np.abs(g)", "not of squares"),
         (SCHEDULE, "return step / warmup_steps", "return (step + 1) / warmup_steps",
          "one step ahead on the way up"),
         (SCHEDULE, "total_steps - step)", "total_steps - step - 1)",

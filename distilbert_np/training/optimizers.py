@@ -7,9 +7,11 @@ companions of every recipe: clipping, and the schedule of the learning rate.
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
+from ..blocks import in_blocks
 from ..errors import InputError
 from ..functions import Array
 from ..trees import Tree, flatten
@@ -56,13 +58,14 @@ class Optimizer:
         gradients = flatten(grads)
         for name, p in self.params.items():
             moments = [self.moments[moment][name] for moment in self.moment_names]
-            self.update(
-                p, gradients[name], *moments,
+            update = partial(
+                self.update,
                 lr=self.lr if lr is None else lr, weight_decay=self.weight_decay[name],
             )
+            in_blocks(update, p, gradients[name], *moments)
 
     def update(self, p: Array, g: Array, *moments: Array, **numbers: float) -> None:
-        """Move one parameter p with gradient g, in place."""
+        """Move a block of a parameter, p, by gradient g, in place."""
         raise NotImplementedError
 
 
@@ -88,7 +91,7 @@ class SGD(Optimizer):
     def update(
         self, p: Array, g: Array, b: Array, *, lr: float, weight_decay: float
     ) -> None:
-        """Move one parameter p with gradient g and velocity b, in place."""
+        """Move a block of a parameter, p, by gradient g and velocity b, in place."""
         if weight_decay:
             g = g + weight_decay * p
         b *= self.momentum
@@ -121,7 +124,7 @@ class Adam(Optimizer):
     def update(
         self, p: Array, g: Array, m: Array, v: Array, *, lr: float, weight_decay: float
     ) -> None:
-        """Move one parameter p with gradient g and moments m and v, in place."""
+        """Move a block of a parameter, p, by gradient g and moments m, v, in place."""
         if weight_decay:
             g = g + weight_decay * p
         beta1, beta2 = self.betas
@@ -155,7 +158,7 @@ class AdamW(Adam):
     def update(
         self, p: Array, g: Array, m: Array, v: Array, *, lr: float, weight_decay: float
     ) -> None:
-        """Move one parameter p with gradient g and moments m and v, in place."""
+        """Move a block of a parameter, p, by gradient g and moments m, v, in place."""
         p *= 1 - lr * weight_decay
         super().update(p, g, m, v, lr=lr, weight_decay=0)
 
@@ -165,8 +168,12 @@ class AdamW(Adam):
 
 def global_norm(grads: Tree) -> float:
     """Return the length of the gradient, all parameters' numbers in one long vector."""
-    squares = [(g * g).sum(dtype=np.float64) for g in flatten(grads).values()]
+    squares = [sum(in_blocks(_square, g)) for g in flatten(grads).values()]
     return math.sqrt(sum(squares))
+
+
+def _square(g: Array) -> np.floating:
+    return (g * g).sum(dtype=np.float64)
 
 
 def clip_by_global_norm(grads: Tree, max_norm: float) -> float:
