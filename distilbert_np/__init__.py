@@ -1,5 +1,6 @@
 """DistilBERT written by hand in NumPy: to teach with, and to check numbers against."""
 
+from . import threads  # noqa: F401 - before NumPy is loaded
 from .config import DistilBertConfig
 from .errors import (
     CheckpointError,
@@ -16,7 +17,7 @@ from .models import (
     DistilBertForTokenClassification,
     DistilBertModel,
 )
-from .pipelines import FillMaskPipeline, pipeline
+from .pipelines import EmbedPipeline, FillMaskPipeline, pipeline
 from .tokenizer import DistilBertTokenizer
 
 __version__ = "0.1.0"
@@ -33,6 +34,7 @@ __all__ = [
     "DistilBertForTokenClassification",
     "DistilBertModel",
     "DistilBertTokenizer",
+    "EmbedPipeline",
     "FillMaskPipeline",
     "InputError",
     "TrainingError",

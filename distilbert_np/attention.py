@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from .blocks import matmul
 from .functions import (
     Array,
     dropout,
@@ -59,7 +60,8 @@ def attention(
     k = split_heads(linear(x, **params["k_lin"]), n_heads)    # (B, H, L, K)
     v = split_heads(linear(x, **params["v_lin"]), n_heads)    # (B, H, L, K)
 
-    scores = q / math.sqrt(q.shape[-1]) @ k.swapaxes(-1, -2)  # (B, H, L, L)
+    K = q.shape[-1]
+    scores = matmul(q / math.sqrt(K), k.swapaxes(-1, -2))     # (B, H, L, L)
     weights = softmax(scores, mask_bias(mask, x.dtype))       # (B, H, L, L)
     trace = {"q": q, "k": k, "v": v, "scores": scores, "weights": weights}
 
@@ -69,7 +71,7 @@ def attention(
         weights = weights * head_mask[:, None, None]          # (B, H, L, L)
         trace["head_masked_weights"] = weights
 
-    context = merge_heads(weights @ v)                        # (B, L, D)
+    context = merge_heads(matmul(weights, v))                 # (B, L, D)
     y = linear(context, **params["out_lin"])                  # (B, L, D)
     return y, trace | {"context": context, "out_lin": y}
 
@@ -100,10 +102,10 @@ def attention_backward(
     out_weight = params["out_lin"]["weight"]                        # (D, D)
     dcontext, out_grads = linear_backward(dy, trace["context"], out_weight)
 
-    # context = merge_heads(weights @ v)
+    # context = merge_heads(matmul(weights, v))
     dcontext = split_heads(dcontext, n_heads)                       # (B, H, L, K)
-    dv = merge_heads(weights.swapaxes(-1, -2) @ dcontext)           # (B, L, D)
-    dweights = dcontext @ v.swapaxes(-1, -2)                        # (B, H, L, L)
+    dv = merge_heads(matmul(weights.swapaxes(-1, -2), dcontext))    # (B, L, D)
+    dweights = matmul(dcontext, v.swapaxes(-1, -2))                 # (B, H, L, L)
     if dattentions is not None:
         dweights = dweights + dattentions                           # (B, H, L, L)
 
@@ -118,9 +120,10 @@ def attention_backward(
     # a row that sees no key, where it swallowed the scores (PyTorch: the same)
     dscores = softmax_backward(dweights, trace["weights"])          # (B, H, L, L)
 
-    # scores = q / math.sqrt(q.shape[-1]) @ k.swapaxes(-1, -2)
-    dq = merge_heads(dscores @ k / math.sqrt(K))                    # (B, L, D)
-    dk = merge_heads(dscores.swapaxes(-1, -2) @ q / math.sqrt(K))   # (B, L, D)
+    # scores = matmul(q / math.sqrt(K), k.swapaxes(-1, -2))
+    dq = merge_heads(matmul(dscores, k)) / math.sqrt(K)             # (B, L, D)
+    dk = matmul(dscores.swapaxes(-1, -2), q / math.sqrt(K))         # (B, H, L, K)
+    dk = merge_heads(dk)                                            # (B, L, D)
 
     # q = split_heads(linear(x, **params["q_lin"]), n_heads), k and v alike: three
     # linears of the one x, where their gradients meet

@@ -7,14 +7,14 @@ are cut alike whatever the number of threads, so the results have the same bits.
 """
 
 import math
-import os
 from collections import deque
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+
+from .threads import helpers, n_threads
 
 Array = np.ndarray
 
@@ -22,35 +22,35 @@ Array = np.ndarray
 # NumPy call is long enough for the threads not to wait for each other's lock.
 BLOCK = 1 << 16
 
-# Who limits the threads of NumPy's BLAS by one of these means ours as well.
-LIMITS = (
-    "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
-    "OMP_NUM_THREADS",
-)
+# Multiplications in a product up to which OpenBLAS uses a single thread.
+SINGLE_THREAD = 1 << 18
 
 
-@cache
-def n_threads() -> int:
-    """Return how many threads share the work: one for each core, if nothing limits it.
+def share(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> list[Any]:
+    """Call function(*task) for each task, on all threads; return what it returned.
+
+    The answers are in the order of the tasks, whichever thread took them.
     """
-    if hasattr(os, "sched_getaffinity"):         # the cores this process may use
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    limits = [os.environ.get(name, "") for name in LIMITS]
-    return min([cores, *(int(n) for n in limits if n.isdigit() and int(n) > 0)])
+    waiting = deque(enumerate(tasks))
+    answers: list[Any] = [None] * len(waiting)
+    error_handling = np.geterr()                 # belongs to a thread: taken along
 
+    def work() -> None:
+        with np.errstate(**error_handling):
+            while waiting:
+                try:
+                    i, task = waiting.popleft()
+                except IndexError:               # another thread took the last one
+                    return
+                answers[i] = function(*task)
 
-@cache
-def helpers() -> Any:
-    """Return the threads that help the calling one (a ThreadPoolExecutor)."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    return ThreadPoolExecutor(n_threads() - 1, "distilbert_np")
-
-
-if hasattr(os, "register_at_fork"):              # a forked child has none of them
-    os.register_at_fork(after_in_child=helpers.cache_clear)
+    n_helpers = min(n_threads(), len(waiting)) - 1
+    helping = [helpers().submit(work) for _ in range(n_helpers)]
+    work()
+    for helper in helping:
+        if not helper.cancel():                  # one that never began has no part
+            helper.result()
+    return answers
 
 
 def blocks(shape: tuple[int, ...]) -> Iterator[tuple[Any, ...]]:
@@ -59,14 +59,19 @@ def blocks(shape: tuple[int, ...]) -> Iterator[tuple[Any, ...]]:
     while axis < len(shape) - 2 and math.prod(shape[axis + 1 :]) > BLOCK:
         axis += 1
     for leading in np.ndindex(shape[:axis]):
-        if axis >= len(shape) - 1:               # a single row
+        if axis == len(shape) - 1:               # a single row
             yield (*leading, ...)
-            continue
-        per_block = max(1, BLOCK // max(1, math.prod(shape[axis + 1 :])))
-        count = math.ceil(shape[axis] / per_block)
-        ends = [i * shape[axis] // max(1, count) for i in range(count + 1)]
-        for start, end in pairwise(ends):
-            yield (*leading, slice(start, end))
+        else:
+            row = max(1, math.prod(shape[axis + 1 :]))
+            for part in parts(shape[axis], BLOCK // row):
+                yield (*leading, part)
+
+
+def parts(length: int, most: int) -> list[slice]:
+    """Return slices of like size, at most `most` (or 1) long, that make up a length."""
+    count = math.ceil(length / max(1, most))
+    ends = [i * length // max(1, count) for i in range(count + 1)]
+    return [slice(start, end) for start, end in pairwise(ends)]
 
 
 def in_blocks(function: Callable[..., Any], *arrays: Array) -> list[Any]:
@@ -83,23 +88,24 @@ def in_blocks(function: Callable[..., Any], *arrays: Array) -> list[Any]:
         array if array.shape == shape else np.broadcast_to(array, shape)
         for array in arrays
     )
-    waiting = deque(enumerate(blocks(shape)))
-    results: list[Any] = [None] * len(waiting)
-    error_handling = np.geterr()                 # belongs to a thread: taken along
+    return share(
+        function, (tuple(array[block] for array in arrays) for block in blocks(shape))
+    )
 
-    def work() -> None:
-        with np.errstate(**error_handling):
-            while waiting:
-                try:
-                    i, block = waiting.popleft()
-                except IndexError:               # another thread took the last one
-                    return
-                results[i] = function(*(array[block] for array in arrays))
 
-    n_helpers = min(n_threads(), len(waiting)) - 1
-    helping = [helpers().submit(work) for _ in range(n_helpers)]
-    work()
-    for helper in helping:
-        if not helper.cancel():                  # one that never began has no part
-            helper.result()
-    return results
+def matmul(a: Array, b: Array) -> Array:         # (B, …, M, K) @ (B, …, K, N)
+    """Return a @ b, (B, …, M, N), for stacks of matrices, as those of texts and heads.
+
+    Left to itself, a BLAS that has threads of its own makes them all wait for each
+    other at each small product, often for longer than that takes. So they are cut into
+    parts for which it uses a single thread, and ours share these.
+    """
+    b = np.ascontiguousarray(b)                  # small products are faster so
+    y = np.empty((*a.shape[:-1], b.shape[-1]), a.dtype)
+    *_, M, K = a.shape
+    rows = parts(M, SINGLE_THREAD // (K * b.shape[-1]))
+    share(np.matmul, (
+        (a[i, ..., part, :], b[i], y[i, ..., part, :])
+        for i in range(len(a)) for part in rows
+    ))
+    return y

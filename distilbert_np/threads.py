@@ -1,0 +1,43 @@
+"""The threads that work in a calculation: NumPy's own, in BLAS, and ours, beside them.
+
+This file is loaded before NumPy, if the package is.
+"""
+
+import os
+from functools import cache
+from typing import Any
+
+# NumPy's OpenBLAS reads this when it is loaded. Its threads, after a matrix product,
+# spin in wait for the next one, 27 ms by default: all that time they keep a core from
+# ours. 2²⁰ ticks of the clock, about 0.4 ms, are enough from one product to the next.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
+
+# Who limits the threads of a BLAS by one of these means ours as well.
+LIMITS = (
+    "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+    "OMP_NUM_THREADS",
+)
+
+
+@cache
+def n_threads() -> int:
+    """Return how many threads share the work: one for each core, if nothing limits it.
+    """
+    if hasattr(os, "sched_getaffinity"):         # the cores this process may use
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    limits = [os.environ.get(name, "") for name in LIMITS]
+    return min([cores, *(int(n) for n in limits if n.isdecimal() and int(n) > 0)])
+
+
+@cache
+def helpers() -> Any:
+    """Return the threads that help the calling one, a ThreadPoolExecutor."""
+    from concurrent.futures import ThreadPoolExecutor  # here, since it takes its time
+
+    return ThreadPoolExecutor(n_threads() - 1, "distilbert_np")
+
+
+if hasattr(os, "register_at_fork"):              # a forked child has none of them
+    os.register_at_fork(after_in_child=helpers.cache_clear)
