@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from .config import whole
 from .errors import InputError
-from .functions import softmax
-from .models import DistilBertForMaskedLM
-from .tokenizer import DistilBertTokenizer
+from .functions import Array, softmax
+from .inputs import shown
+from .models import DistilBertForMaskedLM, DistilBertModel, DistilBertPreTrainedModel
+from .tokenizer import DistilBertTokenizer, check_text, is_string
 
 Answer = dict[str, Any]
 
@@ -46,10 +48,11 @@ class FillMaskPipeline:
         if not masks.size:
             mask = self.tokenizer.mask_token
             raise InputError(f"text: found no {mask} (in capitals) in {text!r:.80}")
-        logits = self.model(**encoded).logits[0]                         # (L, V)
+        h = self.model.encode(**encoded).last_hidden_state[0]            # (L, D)
+        # Scores for the whole vocabulary are dear: for the masks alone.
+        logits, _ = self.model.score(h[masks], rng=None)                 # (M, V)
         answers = []
-        for position in masks:
-            probabilities = softmax(logits[position])                    # (V,)
+        for position, probabilities in zip(masks, softmax(logits), strict=True):
             best = np.argsort(-probabilities, kind="stable")[:top_k]
             answers.append([
                 self.answer(ids, position, token, probabilities[token], masks.size == 1)
@@ -71,16 +74,103 @@ class FillMaskPipeline:
         }
 
 
-PIPELINES = {"fill-mask": (FillMaskPipeline, DistilBertForMaskedLM)}
+class EmbedPipeline:
+    """Turns each text into one vector: the mean of its tokens' last hidden states."""
+
+    def __init__(self, model: DistilBertModel, tokenizer: DistilBertTokenizer) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+
+    def __call__(
+        self, texts: str | Sequence[str], *, max_tokens_per_batch: int = 1024,
+        normalize: bool = True, progress: bool | None = None,
+    ) -> Array:
+        """Return a vector (D,) for a text, or (n, D) for a list, in the model's dtype.
+
+        It is the mean over all tokens of a text, [CLS] and [SEP] too, divided by its
+        Euclidean length unless `normalize` is False: `vectors @ vectors.T` are cosine
+        similarities. Texts longer than the model's positions are cut.
+
+        Texts of like length go through the model together, `max_tokens_per_batch` at
+        most, padding counted; a longer text goes alone. Of each text only its ids and
+        its vector are kept. `progress` says whether there is a bar (None: if stderr is
+        a terminal). Raises InputError, naming the place in the list of what is no text.
+        """
+        single = isinstance(texts, str)
+        if not single and not isinstance(texts, (list, tuple)):
+            found = shown(texts)
+            raise InputError(f"texts: expected a text or a list of them, found {found}")
+        if not whole(1)(max_tokens_per_batch):
+            raise InputError(
+                "max_tokens_per_batch: expected a whole number above 0, found "
+                f"{shown(max_tokens_per_batch)}"
+            )
+        from tqdm import tqdm  # here, since it takes its time
+
+        rows = self.tokenize([texts] if single else texts)
+        vectors = np.empty((len(rows), self.model.config.dim), self.model.dtype)
+        hidden = None if progress is None else not progress  # None: tqdm asks stderr
+        with tqdm(total=len(rows), unit="text", leave=False, disable=hidden) as bar:
+            for batch in batches_by_tokens(rows, max_tokens_per_batch):
+                vectors[batch] = self.means([rows[i] for i in batch])
+                bar.update(len(batch))
+        if normalize:
+            lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)    # (n, 1)
+            vectors /= np.maximum(lengths, 1e-12)
+        return vectors[0] if single else vectors
+
+    def tokenize(self, texts: Sequence[str]) -> list[Array]:
+        """Return the ids of each text, (L,), cut to what the model can read."""
+        limit = self.model.config.max_position_embeddings
+        limit = min(limit, self.tokenizer.model_max_length)
+        rows = []
+        for i, text in enumerate(texts):
+            check_text(f"texts[{i}]", text, is_string)
+            ids = self.tokenizer.encode(text, truncation=True, max_length=limit)
+            rows.append(np.array(ids, np.int32))
+        return rows
+
+    def means(self, rows: Sequence[Array]) -> Array:
+        """Return the mean of each text's hidden states, (B, D), from ids (L,)."""
+        lengths = np.array([len(row) for row in rows])                   # (B,)
+        mask = np.arange(lengths.max()) < lengths[:, None]               # (B, L)
+        # Padded on the right, wherever the tokenizer pads: on the left, a token's
+        # position would depend on the batch.
+        ids = np.zeros(mask.shape, np.int32)                             # (B, L)
+        ids[mask] = np.concatenate(rows)
+        h = self.model(ids, mask).last_hidden_state                      # (B, L, D)
+        return np.stack([h[i, :n].mean(axis=0) for i, n in enumerate(lengths)])
+
+
+def batches_by_tokens(rows: Sequence[Array], max_tokens: int) -> list[Array]:
+    """Return the numbers of all texts in batches of like length, the longest first.
+
+    A batch has at most `max_tokens` tokens, padding counted, or only one text. With the
+    longest first, memory peaks at once, and the time left is not guessed too short.
+    """
+    lengths = np.array([len(row) for row in rows], int)
+    order = np.argsort(-lengths, kind="stable")
+    batches, start = [], 0
+    while start < len(order):
+        size = max(1, max_tokens // lengths[order[start]])
+        batches.append(order[start : start + size])
+        start += size
+    return batches
+
+
+PIPELINES = {
+    "fill-mask": (FillMaskPipeline, DistilBertForMaskedLM),
+    "embed": (EmbedPipeline, DistilBertModel),
+}
 
 
 def pipeline(
     task: str,
-    model: str | os.PathLike | DistilBertForMaskedLM = "tiny",
+    model: str | os.PathLike | DistilBertPreTrainedModel = "tiny",
     tokenizer: str | os.PathLike | DistilBertTokenizer | None = None,
     **options: Any,
-) -> FillMaskPipeline:
-    """Return the pipeline of a task with its model and tokenizer.
+) -> FillMaskPipeline | EmbedPipeline:
+    """Return the pipeline of a task, "fill-mask" or "embed", with model and tokenizer.
 
     `model` and `tokenizer` are loaded ones, or what from_pretrained takes; a tokenizer
     is looked for beside its model. `options` go to the model's from_pretrained. Raises

@@ -17,16 +17,22 @@ DOORS = {
     "safetensors": {"weights.py"},
     "tokenizers": {"tokenizer.py"},
     "huggingface_hub": {"hub.py"},
-    "tqdm": {"loop.py"},
-    "torch": set(),
-    "transformers": set(),
+    "tqdm": {"loop.py", "pipelines.py"},
+    "torch": {"contenders.py"},
+    "transformers": {"contenders.py"},
+    "onnxruntime": {"contenders.py"},
+    "onnx": set(),
+    "threadpoolctl": {"machine.py"},
+    "matplotlib": {"figures.py"},
 }
 # In the order of imports: each may import only what stands before it.
 ORDER = [
-    "errors", "trees", "files", "functions", "embeddings", "attention", "ffn",
-    "losses", "heads", "bert", "hub", "config", "encoder", "weights", "trace",
-    "tokenizer", "outputs", "inputs", "models", "pipelines", "training", "__main__",
+    "threads", "errors", "trees", "files", "blocks", "functions", "embeddings",
+    "attention", "ffn", "losses", "heads", "bert", "hub", "config", "encoder",
+    "weights", "trace", "tokenizer", "outputs", "inputs", "models", "pipelines",
+    "training", "teaching", "bench", "__main__",
 ]
+SUITES = ["training", "teaching", "bench"]       # rooms of several files
 
 
 def imports(path):
@@ -54,12 +60,21 @@ def test_each_library_has_one_door(library):
 
 def test_imports_run_one_way():
     rooms = [path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__"]
-    assert sorted([*rooms, "training"]) == sorted(ORDER)
+    assert sorted([*rooms, *SUITES]) == sorted(ORDER)
     for room in rooms:
         for name in imports(PACKAGE / f"{room}.py"):
             if name.startswith("."):
                 imported = name.lstrip(".").split(".")[0]
                 assert ORDER.index(imported) < ORDER.index(room), (room, imported)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_room_of_several_files_imports_only_what_stands_before_it(suite):
+    for path in (PACKAGE / suite).glob("*.py"):
+        for name in imports(path):
+            if name.startswith("..") and name != "..":
+                imported = name.lstrip(".").split(".")[0]
+                assert ORDER.index(imported) < ORDER.index(suite), (path, imported)
 
 
 def test_losses_use_functions_alone():

@@ -1,0 +1,4 @@
+"""What a lesson needs beside the model.
+
+    figures.py   the figures; the only file that imports matplotlib
+"""
