@@ -1,6 +1,6 @@
 """DistilBERT written by hand in NumPy: to teach with, and to check numbers against."""
 
-from . import threads  # noqa: F401 - before NumPy is loaded
+from . import runtime  # noqa: F401 - before NumPy is loaded
 from .config import DistilBertConfig
 from .errors import (
     CheckpointError,

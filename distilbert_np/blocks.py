@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from .threads import helpers, n_threads
+from .runtime import helpers, n_threads
 
 Array = np.ndarray
 
 # Numbers in a block: the temporaries of a formula then fit in the L2 cache, and each
 # NumPy call is long enough for the threads not to wait for each other's lock.
-BLOCK = 1 << 16
+BLOCK = 1 << 17
 
 # Multiplications in a product up to which OpenBLAS uses a single thread.
 SINGLE_THREAD = 1 << 18

@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from distilbert_np import blocks, functions, threads
+from distilbert_np import blocks, functions, runtime
 
 SHAPES = [
     (0, 5), (1,), (7,), (1000,), (3, 4), (1, 300), (40, 7), (3, 5, 7), (2, 3, 11, 13),
@@ -27,11 +27,11 @@ def n_threads(monkeypatch):
     """Return a function that sets how many threads work."""
     def set_to(n):
         monkeypatch.setattr(blocks, "n_threads", lambda: n)
-        monkeypatch.setattr(threads, "n_threads", lambda: n)
-        threads.helpers.cache_clear()
+        monkeypatch.setattr(runtime, "n_threads", lambda: n)
+        runtime.helpers.cache_clear()
 
     yield set_to
-    threads.helpers.cache_clear()
+    runtime.helpers.cache_clear()
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -183,7 +183,7 @@ def test_a_forked_child_has_helpers_of_its_own(small_blocks, n_threads):
 
 def python(code, **variables):
     """Return what Python prints with these environment variables alone for threads."""
-    names = (*threads.LIMITS, "OPENBLAS_THREAD_TIMEOUT")
+    names = (*runtime.LIMITS, "OPENBLAS_THREAD_TIMEOUT")
     rest = {name: value for name, value in os.environ.items() if name not in names}
     return subprocess.run(
         [sys.executable, "-c", code], env=rest | variables, check=True, text=True,
@@ -192,7 +192,7 @@ def python(code, **variables):
 
 
 def test_a_limit_for_blas_is_one_for_us():
-    count = "from distilbert_np.threads import n_threads; print(n_threads())"
+    count = "from distilbert_np.runtime import n_threads; print(n_threads())"
     assert python(count, OMP_NUM_THREADS="1") == "1"
     assert python(count, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="64") == "1"
     if hasattr(os, "sched_getaffinity"):
@@ -226,9 +226,23 @@ def test_the_model_s_bits_do_not_depend_on_our_threads():
         "print(sha256(h).hexdigest())"
     )
     # One thread for BLAS, whose own bits depend on it; one of ours, or one a core.
-    several = code.replace("from hashlib", "from distilbert_np import blocks, threads\n"
-                           "threads.n_threads = blocks.n_threads = lambda: 3\n"
+    several = code.replace("from hashlib", "from distilbert_np import blocks, runtime\n"
+                           "runtime.n_threads = blocks.n_threads = lambda: 3\n"
                            "from hashlib")
     one = python(code, OPENBLAS_NUM_THREADS="1")
     assert one == python(code, OPENBLAS_NUM_THREADS="1")
     assert one == python(several, OPENBLAS_NUM_THREADS="1")
+
+
+def test_freed_memory_is_kept_for_the_next_array():
+    code = (
+        "import resource, numpy as np, distilbert_np\n"
+        "def faults():\n"
+        "    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "np.ones(1 << 25, np.float32); before = faults()\n"
+        "for _ in range(10): np.ones(1 << 25, np.float32)\n"
+        "print(faults() - before)"
+    )
+    if not runtime.keep_freed_memory():
+        pytest.skip("not glibc")
+    assert int(python(code)) < 1000              # 32,000 pages each time otherwise

@@ -27,7 +27,7 @@ DOORS = {
 }
 # In the order of imports: each may import only what stands before it.
 ORDER = [
-    "threads", "errors", "trees", "files", "blocks", "functions", "embeddings",
+    "runtime", "errors", "trees", "files", "blocks", "functions", "embeddings",
     "attention", "ffn", "losses", "heads", "bert", "hub", "config", "encoder",
     "weights", "trace", "tokenizer", "outputs", "inputs", "models", "pipelines",
     "training", "teaching", "bench", "__main__",

@@ -22,7 +22,7 @@ from ..models import (
     DistilBertModel,
 )
 from ..pipelines import pipeline
-from ..threads import n_threads
+from ..runtime import n_threads
 from ..tokenizer import DistilBertTokenizer
 from ..training import AdamW, train_step
 from .machine import is_limited

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..threads import LIMITS, n_threads
+from ..runtime import LIMITS, n_threads
 from .tables import ABSENT
 from .timing import in_turn, timed
 
