@@ -32,12 +32,15 @@ def merge_heads(x: Array) -> Array:                        # (B, H, L, K) -> (B,
     return x.transpose(0, 2, 1, 3).reshape(B, L, H * K)
 
 
-def mask_bias(mask: Array, dtype: np.dtype) -> Array:         # (B, L) -> (B, 1, 1, L)
+def mask_bias(mask: Array, dtype: np.dtype) -> Array | None:  # (B, L) -> (B, 1, 1, L)
     """Return what to add to scores: 0 for keys in sight, the lowest number for hidden.
 
     The lowest finite number swallows any score, so a row that sees nothing is all
-    equal and attends uniformly, where −∞ would give NaN.
+    equal and attends uniformly, where −∞ would give NaN. Where all is in sight, there
+    is nothing to add: None.
     """
+    if mask.all():
+        return None
     return np.where(mask, 0, np.finfo(dtype).min).astype(dtype)[:, None, None, :]
 
 
