@@ -18,9 +18,9 @@ from .runtime import helpers, n_threads
 
 Array = np.ndarray
 
-# Numbers in a block: the temporaries of a formula then fit in the L2 cache, and each
-# NumPy call is long enough for the threads not to wait for each other's lock.
-BLOCK = 1 << 17
+# Numbers in a block. With smaller ones the threads lose more by waiting for each other's
+# lock than the nearest cache gains; what is below it is not worth a second thread.
+BLOCK = 1 << 18
 
 # Multiplications in a product up to which OpenBLAS uses a single thread.
 SINGLE_THREAD = 1 << 18
