@@ -18,12 +18,9 @@ from .runtime import helpers, n_threads
 
 Array = np.ndarray
 
-# Numbers in a block. With smaller ones the threads lose more by waiting for each other's
-# lock than the nearest cache gains; what is below it is not worth a second thread.
-BLOCK = 1 << 18
-
-# Multiplications in a product up to which OpenBLAS uses a single thread.
-SINGLE_THREAD = 1 << 18
+# Numbers in a block. With smaller ones, threads that wait for each other's lock lose
+# more than the nearest cache gains; less work than this is not worth a second thread.
+BLOCK = 1 << 17
 
 
 def share(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> list[Any]:
@@ -93,19 +90,11 @@ def in_blocks(function: Callable[..., Any], *arrays: Array) -> list[Any]:
     )
 
 
-def matmul(a: Array, b: Array) -> Array:         # (B, …, M, K) @ (B, …, K, N)
-    """Return a @ b, (B, …, M, N), for stacks of matrices, as those of texts and heads.
+def matmul(a: Array, b: Array) -> Array:         # (…, M, K) @ (…, K, N) -> (…, M, N)
+    """Return a @ b for stacks of matrices, such as those of texts and heads.
 
-    Left to itself, a BLAS that has threads of its own makes them all wait for each
-    other at each small product, often for longer than that takes. So they are cut into
-    parts for which it uses a single thread, and ours share these.
+    Each matrix is first laid out in one piece. The rows of a head are as far apart as
+    the rows of all heads, a distance at which they push each other out of the cache:
+    the small products gain more than the copies cost.
     """
-    b = np.ascontiguousarray(b)                  # small products are faster so
-    y = np.empty((*a.shape[:-1], b.shape[-1]), a.dtype)
-    *_, M, K = a.shape
-    rows = parts(M, SINGLE_THREAD // (K * b.shape[-1]))
-    share(np.matmul, (
-        (a[i, ..., part, :], b[i], y[i, ..., part, :])
-        for i in range(len(a)) for part in rows
-    ))
-    return y
+    return np.ascontiguousarray(a) @ np.ascontiguousarray(b)

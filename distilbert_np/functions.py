@@ -33,18 +33,14 @@ def linear(x: Array, weight: Array, bias: Array) -> Array:       # (..., I) -> (
     rows = as_rows(x)                            # one product, not one for each text
     if len(rows) > FEW_ROWS:
         y = rows @ weight.T                                      # (R, O)
-        in_blocks(_add, y, bias)
+        y += bias
     else:
         y = np.add((weight @ rows.T).T, bias, order="C")         # (R, O)
     return y.reshape(*x.shape[:-1], len(weight))
 
 
 # With few rows, BLAS is faster (up to twice) where the large factor is the left one.
-FEW_ROWS = 64
-
-
-def _add(y: Array, bias: Array) -> None:
-    y += bias
+FEW_ROWS = 128
 
 
 def linear_backward(dy: Array, x: Array, weight: Array) -> tuple[Array, Gradients]:
@@ -373,14 +369,11 @@ _ERF_SERIES = [
 
 
 @cache
-def _in_powers(series: tuple[float, ...], dtype: np.dtype) -> list[float]:
-    """Return a Chebyshev series as the coefficients of a polynomial.
-
-    Twelve terms are enough for float32.
-    """
+def _in_powers(series: tuple[float, ...]) -> list[float]:
+    """Return a Chebyshev series as the coefficients of a polynomial."""
     from numpy.polynomial import chebyshev  # here, since it takes its time
 
-    return chebyshev.cheb2poly(series[:12] if dtype == np.float32 else series).tolist()
+    return chebyshev.cheb2poly(series).tolist()
 
 
 def _polynomial(coefficients: list[float], x: Array) -> Array:
@@ -393,47 +386,96 @@ def _polynomial(coefficients: list[float], x: Array) -> Array:
     return y
 
 
-def _bell(a: Array) -> Array:
-    """Return exp(−a²/2) of a ≥ 0, in float64."""
-    # At a = 13, where float32 would lose two digits to the rounding of a², and at 38,
-    # where float64 would lose three, the rounding shows. A float32 squares exactly in
-    # float64, and what it is short of a float64 adds little.
-    high = a.astype(np.float32, copy=False).astype(np.float64)
-    bell = np.square(high)
-    bell *= -0.5
-    np.exp(bell, out=bell)
-    if a.dtype == np.float64:
-        bell += bell * np.expm1((high - a) * (high + a) / 2)
+def _bell(a: Array) -> Array:                    # float64
+    """Return exp(−a²/2) of a ≥ 0."""
+    # At a = 38 the rounding of a² would cost three digits: a float32 squares exactly,
+    # and what it is short of a adds little.
+    high = a.astype(np.float32).astype(np.float64)
+    bell = np.exp(np.square(high) / -2)
+    bell += bell * np.expm1((high - a) * (high + a) / 2)
     return bell
 
 
-def _tail_over_bell(a: Array) -> Array:
+def _tail_over_bell(a: Array) -> Array:          # float64
     """Return Φ(−a) · exp(a²/2) of a ≥ 0."""
-    g = _polynomial(_in_powers(_TAIL, a.dtype), (a - 4) / (a + 4))
+    g = _polynomial(_in_powers(_TAIL), (a - 4) / (a + 4))
     g /= a + math.sqrt(2 / math.pi)
     return g
+
+
+def _tail(a: Array) -> Array:                    # float64
+    """Return Φ(−a) of a ≥ 0."""
+    return _bell(a) * _tail_over_bell(a)
+
+
+def _slope_over_turn(a: Array) -> Array:         # float64
+    """Return (Φ(−a) − a·φ(a)) / (TURN − a) of a ≥ 0: GELU's slope without its zero."""
+    return _bell(a) * _polynomial(_in_powers(_SLOPE), (a - 4) / (a + 4))
+
+
+# In float32 the last two are not computed but looked up, in half the time: between two
+# entries of a table this fine, a straight line is right to 1.3 units of the last place
+# at a = 13, and better before.
+_GRID = 2**14                                    # entries from one a to a + 1
+_SCALE = 2.0**24                                 # of entries: Φ(−13) is tiny
+_FAR = {"float32": 15.0, "float64": 40.0}        # from here on they have rounded to 0
+
+
+@cache
+def _table(function: Callable[[Array], Array]) -> tuple[Array, Array]:
+    """Return a function's values on the grid in float32, and the rise after each."""
+    places = np.arange(_FAR["float32"] * _GRID + 2)
+    values = _SCALE * function(places / _GRID)
+    return values[:-1].astype(np.float32), np.diff(values).astype(np.float32)
+
+
+def _looked_up(function: Callable[[Array], Array], a: Array) -> Array:
+    """Return SCALE · function(a): two entries of its table, and what is between them.
+    """
+    values, rises = _table(function)
+    place = a * a.dtype.type(_GRID)
+    entry = place.astype(np.intp)
+    between = np.subtract(place, np.floor(place), out=place)       # 0 to 1
+    between *= rises.take(entry, mode="clip")
+    between += values.take(entry, mode="clip")
+    return between
+
+
+def _times(function: Callable[[Array], Array], a: Array, factor: Array) -> Array:
+    """Return factor · function(a) of a ≥ 0, in the place of the factor."""
+    if a.dtype == np.float32:
+        factor *= a.dtype.type(1 / _SCALE)
+        factor *= _looked_up(function, a)
+    else:
+        factor *= function(a)
+    return factor
+
+
+def _magnitude(x: Array) -> Array:
+    """Return |x|, or the number beyond which the tail is 0, for x = NaN too."""
+    return np.fmin(np.abs(x), x.dtype.type(_FAR[x.dtype.name]))
 
 
 def _gelu(y: Array, x: Array) -> None:
     # Φ(x) = 1 − Φ(−x), so x·Φ(x) is relu(x) − a·Φ(−a) with a = |x|: never a difference
     # of nearly equal numbers, however far out in the tail.
-    a = np.minimum(np.abs(x), 40)                # beyond 40 the tail rounds to zero
-    tail = _bell(a)
-    tail *= a
-    tail = tail.astype(a.dtype, copy=False)
-    tail *= _tail_over_bell(a)                   # a·Φ(−a)
+    a = _magnitude(x)
     np.maximum(x, 0, out=y)
-    y -= tail
+    y -= _times(_tail, a, factor=a.copy())
 
 
 def _gelu_backward(dx: Array, dy: Array, x: Array) -> None:
     # Φ(x) + x·φ(x) is Φ(−a) − a·φ(a) where x < 0; at x and −x the slopes add up to 1.
-    a = np.minimum(np.abs(x), 40)
-    below = _bell(a)
-    below *= _TURN - a.astype(np.float64)        # all of whose digits count near TURN
-    below = below.astype(a.dtype, copy=False)
-    below *= _polynomial(_in_powers(_SLOPE, a.dtype), (a - 4) / (a + 4))
-    np.multiply(dy, np.where(x < 0, below, 1 - below), out=dx)
+    # Arithmetic with the sign is four times as fast as np.where.
+    a = _magnitude(x)
+    high = a.dtype.type(_TURN)                   # near TURN all its digits count
+    below = _times(_slope_over_turn, a, factor=high - a + (_TURN - float(high)))
+    sign = np.sign(x)
+    below *= sign
+    sign += 1
+    sign /= 2                                    # 0 where x < 0, 1 where x > 0
+    sign -= below
+    np.multiply(dy, sign, out=dx)
 
 
 def _erf(y: Array, x: Array) -> None:

@@ -60,7 +60,7 @@ def test_where_the_slope_of_gelu_is_zero(mpmath):
         return mpmath.ncdf(-a) - a * mpmath.npdf(a)
 
     turn = mpmath.findroot(slope, 0.75)
-    assert functions._TURN == float(turn)
+    assert float(turn) == functions._TURN
 
 
 @pytest.mark.parametrize("name", ["_TAIL", "_SLOPE"])

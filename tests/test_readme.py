@@ -41,7 +41,11 @@ def test_the_tour_runs_and_prints_what_it_says(capsys):
 
 
 def test_what_is_said_of_fit_runs_and_prints_what_it_says(capsys):
-    runs_and_prints(blocks("python")[2], capsys)
+    runs_and_prints(blocks("python")[3], capsys)
+
+
+def test_what_is_said_of_many_texts_runs_and_prints_what_it_says(capsys):
+    runs_and_prints(blocks("python")[1], capsys)
 
 
 def runs_and_prints(block, capsys):

@@ -91,6 +91,17 @@ def our_forward(head: str, folder: Path) -> Forward:
     return lambda ids, mask: model(ids, mask)[0]
 
 
+def one_mask_forward(folder: Path) -> Forward:
+    """Return ours as fill-mask has it: the logits (B, V) at one place of each text."""
+    model = DistilBertForMaskedLM.from_pretrained(folder)
+
+    def forward(ids: Array, mask: Array) -> Array:
+        h = model.encode(ids, mask).last_hidden_state
+        return model.score(h[:, 0], rng=None)[0]
+
+    return forward
+
+
 def torch_forward(head: str, folder: Path, attention: str) -> Forward:
     """Return PyTorch's, in inference mode, with one of transformers' attentions."""
     model = torch_model(CLASSES[head].__name__, folder, attention)

@@ -11,7 +11,13 @@ from ..config import DistilBertConfig
 from ..errors import InputError
 from ..functions import Array
 from .checkpoint import random_ids
-from .contenders import Forward, check_agreement, fastest_torch, forwards
+from .contenders import (
+    Forward,
+    check_agreement,
+    fastest_torch,
+    forwards,
+    one_mask_forward,
+)
 from .tables import Row, Table, ratio
 from .timing import medians, show_progress
 
@@ -35,10 +41,15 @@ COLUMNS = {
     "gflops": ("GFLOP/s", "{:.0f}"),
     "share_of_products": ("products", "{:.0%}"),
 }
+ONE_MASK = {
+    "one_mask_ms": ("one mask ms", "{:.1f}"),
+    "one_mask_to_torch": ("one mask/torch", "{:.2f}"),
+}
 NOTES = [
     "by: the faster of transformers' two attentions. onnx: onnxruntime. GFLOP/s: ours.",
     "products: the time of the matrix products alone (np.matmul), as a share of ours.",
 ]
+ONE_MASK_NOTE = "one mask: ours as fill-mask has it, scores at one place of each text."
 
 
 def measure_forward(
@@ -53,12 +64,16 @@ def measure_forward(
     chosen = shapes_for(config, shapes, SHAPES[head])
     show_progress(f"{head}: models")
     contenders = forwards(head, folder)
+    others, columns, notes = {}, COLUMNS, NOTES
+    if head == "masked_lm":
+        others = {"one mask": one_mask_forward(folder)}
+        columns, notes = COLUMNS | ONE_MASK, [*NOTES, ONE_MASK_NOTE]
     rows = []
     for shape in chosen:
         show_progress(f"{head} {shown_shape(shape)}")
-        rows.append(measure_row(contenders, config, head, shape, n))
+        rows.append(measure_row(contenders, others, config, head, shape, n))
     what = "masked-lm" if head == "masked_lm" else "forward"
-    return Table(what, TITLES[head], COLUMNS, rows, NOTES)
+    return Table(what, TITLES[head], columns, rows, notes)
 
 
 def shapes_for(
@@ -81,10 +96,13 @@ def shown_shape(shape: Shape) -> str:
 
 
 def measure_row(
-    contenders: dict[str, Forward], config: DistilBertConfig, head: str, shape: Shape,
-    n: int | None,
+    contenders: dict[str, Forward], others: dict[str, Forward],
+    config: DistilBertConfig, head: str, shape: Shape, n: int | None,
 ) -> Row:
-    """Return what was measured at one shape, after all contenders have agreed."""
+    """Return what was measured at one shape, after all contenders have agreed.
+
+    `others` are measured beside them, and compute something else.
+    """
     ids, mask = random_ids(config, *shape)
     outputs = {name: forward(ids, mask) for name, forward in contenders.items()}
     check_agreement(outputs, f"{head} {shown_shape(shape)}")
@@ -92,7 +110,10 @@ def measure_row(
     sizes = products(config, *shape, head)
     multiply = matrix_products(sizes)
     multiply()                                   # contenders have run before as well
-    runs = {name: partial(forward, ids, mask) for name, forward in contenders.items()}
+    runs = {
+        name: partial(forward, ids, mask)
+        for name, forward in (contenders | others).items()
+    }
     times = medians(runs | {"products": multiply}, n)
     return as_row(shape, times, flops(sizes))
 
@@ -101,7 +122,7 @@ def as_row(shape: Shape, times: dict[str, float], n_flops: int) -> Row:
     """Return a row of the table from the median milliseconds."""
     ours, onnx = times["ours"], times.get("onnxruntime")
     attention, torch = fastest_torch(times)
-    return {
+    row = {
         "shape": shown_shape(shape),
         "ours_ms": ours, "torch_ms": torch, "torch_attention": attention,
         "onnxruntime_ms": onnx,
@@ -109,6 +130,10 @@ def as_row(shape: Shape, times: dict[str, float], n_flops: int) -> Row:
         "gflops": n_flops / ours / 1e6, "share_of_products": times["products"] / ours,
         "milliseconds": times, "flops": n_flops,
     }
+    if "one mask" in times:
+        row["one_mask_ms"] = times["one mask"]
+        row["one_mask_to_torch"] = ratio(times["one mask"], torch)
+    return row
 
 
 # --- the matrix products alone --------------------------------------------------------
