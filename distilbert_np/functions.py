@@ -79,6 +79,15 @@ def lookup_backward(
 # --- softmax and layer norm -----------------------------------------------------------
 
 
+def _row_sums(*factors: Array) -> Array:                         # (..., C) -> (..., 1)
+    """Return the sum of each row, or of the products of two or more arrays' rows.
+
+    einsum adds rows up three times as fast as sum.
+    """
+    rows = ",".join(["...i"] * len(factors))
+    return np.einsum(f"{rows}->...", *factors)[..., None]
+
+
 def _below_max(x: Array) -> Array:
     """Return each row minus its largest entry, so that exp cannot overflow."""
     with np.errstate(over="ignore"):             # −inf is right: its exp is 0
@@ -97,7 +106,7 @@ def softmax(x: Array, bias: Array | None = None) -> Array:       # (..., C) -> (
 
 def _softmax(y: Array, x: Array, bias: Array | None = None) -> None:
     exp_x = np.exp(_below_max(x if bias is None else x + bias), out=y)
-    y /= exp_x.sum(axis=-1, keepdims=True)
+    y *= 1 / _row_sums(exp_x)
 
 
 def softmax_backward(dy: Array, y: Array) -> Array:              # (..., C) -> (..., C)
@@ -109,7 +118,7 @@ def softmax_backward(dy: Array, y: Array) -> Array:              # (..., C) -> (
 
 def _softmax_backward(dx: Array, dy: Array, y: Array) -> None:
     # y = exp_x / Σ exp_x: ∂y_i/∂x_j is y_i (1 − y_i) where i = j, else −y_i y_j
-    np.subtract(dy, (dy * y).sum(axis=-1, keepdims=True), out=dx)
+    np.subtract(dy, _row_sums(dy, y), out=dx)
     dx *= y
 
 
@@ -161,7 +170,7 @@ def _layer_norm_backward(
 
     # normalised = centred / deviation: x moves its row's mean and deviation as well
     mean_part = _mean(dnormalised)                               # (..., 1)
-    deviation_part = _mean(dnormalised * normalised)             # (..., 1)
+    deviation_part = _mean(dnormalised, normalised)              # (..., 1)
     np.subtract(dnormalised, mean_part, out=dx)
     dx -= normalised * deviation_part
     dx *= inverse_deviation
@@ -178,9 +187,9 @@ def _normalise(x: Array, eps: float | Array) -> tuple[Array, Array]:
         eps = np.maximum(eps * shrink**2, np.finfo(x.dtype).tiny)
         normalised, inverse_deviation = _normalise(x * shrink, eps)
         return normalised, inverse_deviation * shrink
-    deviation = np.sqrt(variance + eps)
-    centred /= deviation
-    return centred, 1 / deviation
+    inverse_deviation = 1 / np.sqrt(variance + eps)
+    centred *= inverse_deviation
+    return centred, inverse_deviation
 
 
 def _moments(x: Array) -> tuple[Array, Array]:
@@ -189,12 +198,12 @@ def _moments(x: Array) -> tuple[Array, Array]:
     # The mean was rounded; on a row such as 1e6 ± 1 that shows. Centring the small
     # numbers that are left takes the rounding away.
     centred -= _mean(centred)
-    return centred, _mean(centred * centred)
+    return centred, _mean(centred, centred)
 
 
-def _mean(x: Array) -> Array:                                    # (..., D) -> (..., 1)
-    """Return the mean of each row, which einsum adds up three times as fast as sum."""
-    return np.einsum("...i->...", x)[..., None] / x.shape[-1]
+def _mean(*factors: Array) -> Array:                             # (..., D) -> (..., 1)
+    """Return the mean of each row, or of the products of two arrays' rows."""
+    return _row_sums(*factors) / factors[0].shape[-1]
 
 
 def _shrink(variance: Array) -> Array:
