@@ -4,6 +4,8 @@ A formula of ten NumPy calls takes its arrays ten times from memory to the proce
 back, and one core computes. Block by block, they stay in the cache; and as NumPy gives
 Python's lock back while it computes, threads can take blocks side by side. The blocks
 are cut alike whatever the number of threads, so the results have the same bits.
+
+matmul, at the end, is not cut: BLAS has threads of its own.
 """
 
 import math
@@ -79,19 +81,19 @@ def in_blocks(function: Callable[..., Any], *arrays: Array) -> list[Any]:
     """
     arrays = tuple(np.atleast_1d(array) for array in arrays)
     shape = np.broadcast_shapes(*(array.shape for array in arrays))
-    if math.prod(shape) <= BLOCK:
-        return [function(*arrays)]
     arrays = tuple(
         array if array.shape == shape else np.broadcast_to(array, shape)
         for array in arrays
     )
+    if math.prod(shape) <= BLOCK:
+        return [function(*arrays)]
     return share(
         function, (tuple(array[block] for array in arrays) for block in blocks(shape))
     )
 
 
-def matmul(a: Array, b: Array) -> Array:         # (…, M, K) @ (…, K, N) -> (…, M, N)
-    """Return a @ b for stacks of matrices, such as those of texts and heads.
+def matmul(a: Array, b: Array) -> Array:         # (..., M, K) @ (..., K, N)
+    """Return a @ b, (..., M, N), for stacks of matrices, as of texts and heads.
 
     Each matrix is first laid out in one piece. The rows of a head are as far apart as
     the rows of all heads, a distance at which they push each other out of the cache:

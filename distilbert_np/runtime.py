@@ -1,6 +1,6 @@
-"""What the libraries below NumPy are told: how threads wait, how memory is kept.
+"""Threads and memory: how many threads work, how BLAS's wait, what memory is kept.
 
-Both are a matter of speed alone. This file is loaded before NumPy, if the package is.
+All are a matter of speed alone. This file is loaded before NumPy, if the package is.
 """
 
 import ctypes
@@ -49,7 +49,7 @@ if hasattr(os, "register_at_fork"):              # a forked child has none of th
 
 @cache
 def keep_freed_memory() -> bool:
-    """Have the C library keep up to 256 MB of freed memory; return whether it does.
+    """Have the C library keep up to 512 MB of freed memory; return whether it does.
 
     glibc gives the memory of large arrays back to the system when they are freed. The
     arrays of the next layer are then new pages, which the system clears when they are
@@ -60,7 +60,7 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):         # no glibc
         return False
-    size = 1 << 28
+    size = 1 << 29
     return bool(mallopt(MMAP_THRESHOLD, size) and mallopt(TRIM_THRESHOLD, size))
 
 

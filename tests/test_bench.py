@@ -62,32 +62,48 @@ def test_flops_are_those_counted_by_hand(head, expected):
     assert forward.flops(forward.products(SMALL, 2, 3, head)) == expected
 
 
-def test_the_products_run_are_the_products_counted(monkeypatch):
+@pytest.mark.parametrize("few", [0, 5, 6])
+def test_the_products_run_are_the_products_counted(monkeypatch, few):
+    monkeypatch.setattr(forward, "FEW_ROWS", few)
     sizes = forward.products(SMALL, 2, 3, "masked_lm")
     run, matmul, done = forward.matrix_products(sizes), np.matmul, []
 
-    def spy(x, weight, out):
-        done.append((*x.shape, weight.shape[-1]))
-        assert not np.shares_memory(x, out)
-        return matmul(x, weight, out=out)
+    def spy(left, right, out):
+        done.append((*left.shape, right.shape[-1]))
+        assert not np.shares_memory(left, out)
+        return matmul(left, right, out=out)
 
     monkeypatch.setattr(np, "matmul", spy)
     run()
-    assert done == sizes
+    assert done == [                             # few rows: the weight to the left
+        (times, out, inner, rows) if times == 1 and few >= rows
+        else (times, rows, inner, out)
+        for times, rows, inner, out in sizes
+    ]
 
 
 def test_a_fit_finds_its_coefficients():
     sizes = [1, 2, 5, 9]
-    found = growth.fit(sizes, [3 + 2 * x + 0.5 * x**2 for x in sizes], 2)
+    found = growth.fit(sizes, [3 + 2 * x + 0.5 * x**2 for x in sizes], [0, 1, 2])
     np.testing.assert_allclose(found, [3, 2, 0.5])
     assert growth.as_formula("length", found) == "3 +2·L +0.5·L²"
 
 
+def test_the_quadratic_part_is_fitted_by_itself():
+    sizes, parts = [1, 2, 5, 9], [0.5 * x**2 for x in [1, 2, 5, 9]]
+    times = [3 + 2 * x + part for x, part in zip(sizes, parts, strict=True)]
+    np.testing.assert_allclose(growth.fit_parts(sizes, times, parts), [3, 2, 0.5])
+    line = growth.fit_parts(sizes, [3 + 2 * x for x in sizes], [None] * 4)
+    np.testing.assert_allclose(line, [3, 2])
+
+
 def test_a_fit_leaves_out_what_would_be_negative():
     sizes = [1, 2, 5, 9]
-    bent_down = growth.fit(sizes, [3 + 2 * x - 0.01 * x**2 for x in sizes], 2)
+    times = [3 + 2 * x - 0.01 * x**2 for x in sizes]
+    bent_down = growth.fit(sizes, times, [0, 1, 2])
     assert bent_down[2] == 0 and bent_down[1] == pytest.approx(1.95, abs=0.05)
-    c, a, b = growth.fit(sizes, [2 * x**2 - 0.1 * x - 0.2 for x in sizes], 2)
+    times = [2 * x**2 - 0.1 * x - 0.2 for x in sizes]
+    c, a, b = growth.fit(sizes, times, [0, 1, 2])
     assert c == a == 0 and b == pytest.approx(1.9, abs=0.1)
 
 

@@ -25,7 +25,7 @@ def ulps(result, truth):
 
 def grid(low, high, dtype):
     """Return numbers from low to high, and small ones of either sign."""
-    small = 10.0 ** np.linspace(-12, 0, 400)
+    small = 10.0 ** np.linspace(-36, 0, 600)
     return np.concatenate([np.linspace(low, high, 4001), small, -small]).astype(dtype)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..config import DistilBertConfig
 from ..errors import InputError
-from ..functions import Array
+from ..functions import FEW_ROWS, Array
 from .checkpoint import random_ids
 from .contenders import (
     Forward,
@@ -168,14 +168,17 @@ def matrix_products(sizes: list[Product]) -> Callable[[], None]:
     inputs, outputs, operands = {}, {}, []
     for times, rows, inner, columns in sizes:
         x = inputs.setdefault((times, rows, inner), ones(times, rows, inner))
-        y = outputs.setdefault((times, rows, columns), ones(times, rows, columns))
         # Each weight is a matrix of its own, as in the model: one would stay in cache.
-        weight = ones(times, columns, inner).swapaxes(1, 2)
-        operands.append((x, weight, y))
+        weight = ones(times, columns, inner)
+        left, right = x, weight.swapaxes(1, 2)
+        if times == 1 and rows <= FEW_ROWS:      # as in linear: yᵀ = W xᵀ
+            left, right = weight, x.swapaxes(1, 2)
+        shape = (times, left.shape[1], right.shape[2])
+        operands.append((left, right, outputs.setdefault(shape, ones(*shape))))
 
     def run() -> None:
-        for x, weight, y in operands:
-            np.matmul(x, weight, out=y)
+        for left, right, y in operands:
+            np.matmul(left, right, out=y)
 
     return run
 

@@ -1,4 +1,8 @@
-"""How the time of a forward pass grows with length, batch and layers: ours alone."""
+"""How the time of a forward pass grows with length, batch and layers: ours alone.
+
+All of it grows with batch and layers alike. With length one part grows by its square:
+attention's scores, weights and context. That part is measured by itself.
+"""
 
 import copy
 from collections.abc import Callable
@@ -7,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..blocks import matmul
+from ..functions import softmax
 from ..models import DistilBertModel
 from .checkpoint import random_ids
 from .tables import Row, Table
@@ -14,8 +20,6 @@ from .timing import medians, show_progress
 
 LENGTHS, LENGTH = (8, 16, 32, 64, 128, 256, 384, 512), 128
 BATCHES, BATCH = (1, 2, 4, 8, 16), 8
-# How many powers of what grows are fitted: length has a quadratic part, attention.
-POWERS = {"length": 2, "batch": 1, "layers": 1}
 COLUMNS = {
     "grows": ("grows", "{}"),
     "batch": ("batch", "{}"),
@@ -23,7 +27,7 @@ COLUMNS = {
     "layers": ("layers", "{}"),
     "ms": ("ms", "{:.1f}"),
     "fitted_ms": ("fitted ms", "{:.1f}"),
-    "quadratic_ms": ("of it quadratic", "{:.1f}"),
+    "quadratic_ms": ("quadratic part", "{:.1f}"),
 }
 
 
@@ -34,12 +38,14 @@ def measure_growth(folder: Path, n: int | None) -> Table:
     rows, fits = [], {}
     for grows, sizes in sizes_of(model).items():
         show_progress(f"growth: {grows}")
-        times = measure_sizes(model, sizes, n)
-        values = [size[grows] for size in sizes]
-        fits[grows] = fit(values, times, POWERS[grows])
+        times = measure_sizes(forward_of, model, sizes, n)
+        parts = [None] * len(sizes)
+        if grows == "length":
+            parts = measure_sizes(quadratic_part_of, model, sizes, n)
+        fits[grows] = fit_parts([size[grows] for size in sizes], times, parts)
         rows += [
-            as_row(grows, size, ms, fits[grows])
-            for size, ms in zip(sizes, times, strict=True)
+            as_row(grows, size, ms, part, fits[grows])
+            for size, ms, part in zip(sizes, times, parts, strict=True)
         ]
     notes = [f"{grows}: {as_formula(grows, found)} ms" for grows, found in fits.items()]
     title = "growth: our forward pass, one size growing, the others fixed"
@@ -66,10 +72,11 @@ def sizes_of(model: DistilBertModel) -> dict[str, list[dict[str, int]]]:
 
 
 def measure_sizes(
-    model: DistilBertModel, sizes: list[dict[str, int]], n: int | None
+    run_of: Callable[..., Callable[[], Any]], model: DistilBertModel,
+    sizes: list[dict[str, int]], n: int | None,
 ) -> list[float]:
-    """Return the median milliseconds of the forward pass at each size."""
-    runs = {str(size): forward_of(model, **size) for size in sizes}
+    """Return the median milliseconds, at each size, of what is run."""
+    runs = {str(size): run_of(model, **size) for size in sizes}
     for run in runs.values():
         run()
     return list(medians(runs, n).values())
@@ -87,31 +94,55 @@ def forward_of(
     return lambda: first(ids, mask)
 
 
+def quadratic_part_of(
+    model: DistilBertModel, batch: int, length: int, layers: int
+) -> Callable[[], Any]:
+    """Return what takes time by the square of the length: scores, weights, context."""
+    H, K = model.config.n_heads, model.config.dim // model.config.n_heads
+    rng = np.random.default_rng(0)
+    q, k, v = rng.standard_normal((3, batch, H, length, K), model.dtype)
+
+    def run() -> None:
+        for _ in range(layers):
+            matmul(softmax(matmul(q, k.swapaxes(-1, -2))), v)
+
+    return run
+
+
 def as_row(
-    grows: str, size: dict[str, int], ms: float, coefficients: list[float]
+    grows: str, size: dict[str, int], ms: float, part: float | None,
+    coefficients: list[float],
 ) -> Row:
     """Return a row of the table."""
-    parts = [c * size[grows] ** power for power, c in enumerate(coefficients)]
-    quadratic = parts[2] if len(parts) > 2 else None
+    fitted = sum(c * size[grows] ** power for power, c in enumerate(coefficients))
     return {
-        "grows": grows, **size, "ms": ms, "fitted_ms": sum(parts),
-        "quadratic_ms": quadratic,
+        "grows": grows, **size, "ms": ms, "fitted_ms": fitted, "quadratic_ms": part,
     }
 
 
-def fit(sizes: list[int], times: list[float], power: int) -> list[float]:
-    """Return c, a, b … of the nearest c + a·x + b·x² …, all errors as shares of times.
+def fit_parts(
+    sizes: list[int], times: list[float], parts: list[float | None]
+) -> list[float]:
+    """Return c and a of the nearest c + a·x; with quadratic parts b, of theirs b·x²."""
+    if None in parts:
+        return fit(sizes, times, [0, 1])
+    others = [ms - part for ms, part in zip(times, parts, strict=True)]
+    return fit(sizes, others, [0, 1]) + fit(sizes, parts, [2])
+
+
+def fit(sizes: list[int], times: list[float], powers: list[int]) -> list[float]:
+    """Return the factors of the nearest sum of powers of x, errors as shares of times.
 
     No part of a cost is negative: a term that noise would make so is left out.
     """
     x, y = np.array(sizes, np.float64), np.array(times)
-    terms = np.vander(x, power + 1, increasing=True) / y[:, None]  # 1, x, x² … over y
-    kept = list(range(power + 1))
+    kept = list(powers)
     while True:
-        found, *_ = np.linalg.lstsq(terms[:, kept], np.ones(len(y)), rcond=None)
+        terms = x[:, None] ** kept / y[:, None]
+        found, *_ = np.linalg.lstsq(terms, np.ones(len(y)), rcond=None)
         if found.min() >= 0:
-            by_power = dict(zip(kept, found.tolist(), strict=True))
-            return [by_power.get(i, 0.0) for i in range(power + 1)]
+            factors = dict(zip(kept, found.tolist(), strict=True))
+            return [factors.get(power, 0.0) for power in powers]
         del kept[found.argmin()]
 
 
