@@ -34,11 +34,13 @@ def timed(run: Callable[[], Any]) -> Callable[[], float]:
 
 
 def in_turn(
-    measures: dict[str, Callable[[], Measured]], n: int | None = None
+    measures: dict[str, Callable[[], Measured]], n: int | None = None,
+    pause: float = PAUSE,
 ) -> dict[str, list[Measured]]:
     """Return what each measured in n rounds (None: as many as a few seconds allow).
 
-    Each should have run before, for a first run takes longer than others.
+    Each should have run before, for a first run takes longer than others. Where all
+    are of one library, no `pause` is needed between them.
     """
     results: dict[str, list[Measured]] = {name: [] for name in measures}
     start = time.perf_counter()
@@ -47,16 +49,16 @@ def in_turn(
         if n is None and done >= LEAST and elapsed > SECONDS:
             break
         for name, measure in measures.items():
-            time.sleep(PAUSE)
+            time.sleep(pause)
             results[name].append(measure())
     return results
 
 
 def medians(
-    runs: dict[str, Callable[[], Any]], n: int | None = None
+    runs: dict[str, Callable[[], Any]], n: int | None = None, pause: float = PAUSE
 ) -> dict[str, float]:
     """Return the median milliseconds of each run, taken in turn."""
-    times = in_turn({name: timed(run) for name, run in runs.items()}, n)
+    times = in_turn({name: timed(run) for name, run in runs.items()}, n, pause)
     return {name: 1000 * statistics.median(values) for name, values in times.items()}
 
 
