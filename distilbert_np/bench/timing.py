@@ -74,6 +74,7 @@ def launched(command: list[str]) -> dict[str, Any]:
         env=os.environ | {
             "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8",
             "HF_HUB_OFFLINE": "1",
+            "PYTHONDONTWRITEBYTECODE": "",       # else Python compiles us each time
         },
     )
     if run.returncode:
