@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 
-from .blocks import matmul
 from .functions import (
     Array,
     dropout,
     dropout_backward,
     linear,
     linear_backward,
+    matmul,
     softmax,
     softmax_backward,
 )

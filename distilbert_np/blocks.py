@@ -4,8 +4,6 @@ A formula of ten NumPy calls takes its arrays ten times from memory to the proce
 back, and one core computes. Block by block, they stay in the cache; and as NumPy gives
 Python's lock back while it computes, threads can take blocks side by side. The blocks
 are cut alike whatever the number of threads, so the results have the same bits.
-
-matmul, at the end, is not cut: BLAS has threads of its own.
 """
 
 import math
@@ -90,13 +88,3 @@ def in_blocks(function: Callable[..., Any], *arrays: Array) -> list[Any]:
     return share(
         function, (tuple(array[block] for array in arrays) for block in blocks(shape))
     )
-
-
-def matmul(a: Array, b: Array) -> Array:         # (..., M, K) @ (..., K, N)
-    """Return a @ b, (..., M, N), for stacks of matrices, as of texts and heads.
-
-    Each matrix is first laid out in one piece. The rows of a head are as far apart as
-    the rows of all heads, a distance at which they push each other out of the cache:
-    the small products gain more than the copies cost.
-    """
-    return np.ascontiguousarray(a) @ np.ascontiguousarray(b)

@@ -25,7 +25,7 @@ from .blocks import Array, in_blocks
 Gradients = dict[str, Array]                     # of parameters, by their names
 
 
-# --- linear and lookup ----------------------------------------------------------------
+# --- linear, matmul, lookup -----------------------------------------------------------
 
 
 # With few rows, BLAS is faster (up to twice) where the large factor is the left one.
@@ -54,6 +54,16 @@ def linear_backward(dy: Array, x: Array, weight: Array) -> tuple[Array, Gradient
 def as_rows(x: Array) -> Array:                                  # (..., I) -> (R, I)
     """Return all rows in one long matrix."""
     return x.reshape(-1, x.shape[-1])
+
+
+def matmul(a: Array, b: Array) -> Array:         # (..., M, K) @ (..., K, N)
+    """Return a @ b, (..., M, N), for stacks of matrices, as of texts and heads.
+
+    Each matrix is first laid out in one piece. The rows of a head are as far apart as
+    the rows of all heads, a distance at which they push each other out of the cache:
+    the small products gain more than the copies cost.
+    """
+    return np.ascontiguousarray(a) @ np.ascontiguousarray(b)
 
 
 def lookup(ids: Array, weight: Array) -> Array:                  # (B, L) -> (B, L, D)

@@ -96,20 +96,6 @@ def test_numpy_s_error_handling_holds_in_every_thread(
     assert settings == [handling] * 2
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 3, 4), (2, 3, 11, 5)], ids=str)
-def test_matmul_is_the_product_of_each_pair(shape):
-    rng = np.random.default_rng(0)
-    *stack, _, K = shape
-    a, b = rng.standard_normal(shape), rng.standard_normal((*stack, 7, K))
-    expected = np.einsum("...mk,...nk->...mn", a, b)
-    y = blocks.matmul(a, b.swapaxes(-1, -2))
-    np.testing.assert_allclose(y, expected, rtol=1e-13, atol=1e-13)
-    y = blocks.matmul(b, a.swapaxes(-1, -2)).swapaxes(-1, -2)
-    np.testing.assert_allclose(y, expected, rtol=1e-13, atol=1e-13)
-    y = blocks.matmul(np.asfortranarray(a), b.swapaxes(-1, -2))
-    np.testing.assert_allclose(y, expected, rtol=1e-13, atol=1e-13)
-
-
 def primitives():
     """Return what each primitive that works in blocks makes of some rows."""
     rng = np.random.default_rng(0)

@@ -29,6 +29,20 @@ def grid(low, high, dtype):
     return np.concatenate([np.linspace(low, high, 4001), small, -small]).astype(dtype)
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 3, 4), (2, 3, 11, 5)], ids=str)
+def test_matmul_is_the_product_of_each_pair(shape):
+    rng = np.random.default_rng(0)
+    *stack, _, K = shape
+    a, b = rng.standard_normal(shape), rng.standard_normal((*stack, 7, K))
+    expected = np.einsum("...mk,...nk->...mn", a, b)
+    y = functions.matmul(a, b.swapaxes(-1, -2))
+    np.testing.assert_allclose(y, expected, rtol=1e-13, atol=1e-13)
+    y = functions.matmul(b, a.swapaxes(-1, -2)).swapaxes(-1, -2)
+    np.testing.assert_allclose(y, expected, rtol=1e-13, atol=1e-13)
+    y = functions.matmul(np.asfortranarray(a), b.swapaxes(-1, -2))
+    np.testing.assert_allclose(y, expected, rtol=1e-13, atol=1e-13)
+
+
 @pytest.fixture
 def mpmath():
     mpmath = pytest.importorskip("mpmath")

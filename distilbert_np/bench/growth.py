@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..blocks import matmul
-from ..functions import softmax
+from ..functions import matmul, softmax
 from ..models import DistilBertModel
 from .checkpoint import random_ids
 from .tables import Row, Table
