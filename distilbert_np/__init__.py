@@ -6,6 +6,7 @@ from .errors import (
     CheckpointError,
     ConfigError,
     DistilBertError,
+    FileError,
     InputError,
     TrainingError,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "DistilBertModel",
     "DistilBertTokenizer",
     "EmbedPipeline",
+    "FileError",
     "FillMaskPipeline",
     "InputError",
     "TrainingError",

@@ -17,5 +17,9 @@ class InputError(DistilBertError):
     """An argument of a call (ids, masks, labels, texts) is not what is expected."""
 
 
+class FileError(DistilBertError, OSError):
+    """A file cannot be read or written: the system refuses, or the disk is full."""
+
+
 class TrainingError(DistilBertError):
     """Training cannot go on, or cannot be resumed: a loss of NaN, other settings."""
