@@ -360,7 +360,7 @@ def longest(
     limit = min(model.config.max_position_embeddings, tokenizer.model_max_length)
     if max_length is None:
         return limit
-    check_length(max_length)
+    check_length("max_length", max_length)
     return min(limit, max_length)
 
 
