@@ -17,7 +17,7 @@ DOORS = {
     "safetensors": {"weights.py"},
     "tokenizers": {"tokenizer.py"},
     "huggingface_hub": {"hub.py"},
-    "tqdm": {"loop.py", "pipelines.py"},
+    "tqdm": {"loop.py", "base.py"},
     "torch": {"contenders.py"},
     "transformers": {"contenders.py"},
     "onnxruntime": {"contenders.py"},
@@ -32,7 +32,7 @@ ORDER = [
     "weights", "trace", "tokenizer", "outputs", "inputs", "models", "pipelines",
     "training", "teaching", "bench", "__main__",
 ]
-SUITES = ["training", "teaching", "bench"]       # rooms of several files
+SUITES = ["pipelines", "training", "teaching", "bench"]       # rooms of several files
 
 
 def imports(path):
