@@ -64,6 +64,7 @@ def test_float64_says_the_same(capsys):
     [
         (["fill-mask", "No gap here."], ["[MASK]", "No gap here."]),
         (["fill-mask", "[MASK]", "--top-k", "0"], ["top_k", "0"]),
+        (["fill-mask"], ["nothing to read", "--file", "--help"]),
         (["fill-mask", "[MASK] " * 200], ["202 tokens", "128 positions"]),
     ],
 )
@@ -75,7 +76,7 @@ def test_bad_input_is_one_line_and_status_2(capsys, arguments, words):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["fill"], ["fill-mask"], ["fill-mask", "x", "--topk", "3"]]
+    "arguments", [[], ["fill"], ["fill-mask", "x", "--topk", "3"]]
 )
 def test_bad_usage_is_one_line_and_status_2(capsys, arguments):
     with pytest.raises(SystemExit) as caught:

@@ -287,7 +287,7 @@ def test_one_text_shows_its_first_numbers(capsys):
             for name in ("no-such-folder/vectors.npy", ".", "", "vectors.npy/")
         ),
         (["a", "\ud800"], ["texts[1]", "surrogate"]),
-        (["-"], ["texts", "standard input"]),
+        (["-"], ["nothing to read", "standard input"]),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(

@@ -30,9 +30,9 @@ ORDER = [
     "runtime", "errors", "trees", "files", "blocks", "functions", "embeddings",
     "attention", "ffn", "losses", "heads", "bert", "hub", "config", "encoder",
     "weights", "trace", "tokenizer", "outputs", "inputs", "models", "pipelines",
-    "training", "teaching", "bench", "__main__",
+    "training", "teaching", "bench", "commands", "__main__",
 ]
-SUITES = ["pipelines", "training", "teaching", "bench"]       # rooms of several files
+SUITES = ["pipelines", "training", "teaching", "bench", "commands"]  # of several files
 
 
 def imports(path):
