@@ -59,7 +59,8 @@ class Question:
 HEADS = {
     "fill-mask": "masked_lm", "text-classification": "sequence",
     "token-classification": "token", "question-answering": "question_answering",
-    "feature-extraction": "base",
+    "feature-extraction": "base", "multiple-choice": "multiple_choice",
+    "embed": "base",
 }
 
 
