@@ -15,12 +15,14 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .errors import DistilBertError, InputError
+from . import inspection
+from .errors import CheckpointError, DistilBertError, InputError
 from .files import written_whole
 from .functions import Array
 from .hub import EMBEDDED
 from .models import DistilBertPreTrainedModel
 from .pipelines import pipeline
+from .weights import HEADS
 
 REAL_MODEL = "distilbert-base-uncased"
 EXAMPLE = "The capital of France is [MASK]."
@@ -60,6 +62,7 @@ def make_parser() -> Parser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     add_fill_mask(verbs)
     add_embed(verbs)
+    add_inspect(verbs)
     add_train(verbs)
     add_bench(verbs)
     return parser
@@ -103,6 +106,31 @@ def add_embed(verbs: Any) -> None:
     embed_verb.add_argument(
         "--json", action="store_true", help="print JSON, for machines"
     )
+
+
+def add_inspect(verbs: Any) -> None:
+    """Add the verb inspect and its options."""
+    inspect_verb = verbs.add_parser(
+        "inspect",
+        help="show what a model is made of, and what it costs",
+        description="Show where the parameters of a model sit, what they and a forward "
+        "pass cost, and the same of BERT-base. From the Hub config.json alone is "
+        "fetched; of weights in a folder only their names, shapes and types are read.",
+        epilog=f"example: python -m distilbert_np inspect {REAL_MODEL}",
+    )
+    inspect_verb.set_defaults(run=inspect)
+    add = inspect_verb.add_argument
+    add(
+        "model", nargs="?", default="tiny", metavar="MODEL",
+        help="an embedded model (tiny), a folder, or a name on the Hugging Face Hub "
+        "(default: tiny)",
+    )
+    add(
+        "--head", choices=HEADS, metavar="HEAD",
+        help=f"the head to count: {', '.join(HEADS)} (default: the model's own)",
+    )
+    add("--full", action="store_true", help="list every tensor, by its full name")
+    add("--json", action="store_true", help="print JSON, for machines")
 
 
 def add_train(verbs: Any) -> None:
@@ -302,6 +330,16 @@ def who_answered(name: str, model: DistilBertPreTrainedModel) -> str:
             f"The real one: --model {REAL_MODEL} (downloads 268 MB once)"
         )
     return line
+
+
+def inspect(arguments: argparse.Namespace) -> None:
+    """Answer an inspect command; raise CheckpointError where the weights do not fit."""
+    told = inspection.inspect(arguments.model, arguments.head)
+    full = arguments.full
+    print(json.dumps(told) if arguments.json else inspection.as_text(told, full))
+    held = told["weights"]
+    if held and held["complaints"]:
+        raise CheckpointError(f"{held['source']}: {'; '.join(held['complaints'][:4])}")
 
 
 def train(arguments: argparse.Namespace) -> None:

@@ -30,7 +30,7 @@ ORDER = [
     "runtime", "errors", "trees", "files", "blocks", "functions", "embeddings",
     "attention", "ffn", "losses", "heads", "bert", "hub", "config", "encoder",
     "weights", "trace", "costs", "tokenizer", "outputs", "inputs", "models",
-    "pipelines", "training", "teaching", "bench", "__main__",
+    "inspection", "pipelines", "training", "teaching", "bench", "__main__",
 ]
 SUITES = ["training", "teaching", "bench"]       # rooms of several files
 
