@@ -14,11 +14,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, NoReturn
 
+from . import inspection
 from .commands.ask import ask
 from .commands.embed import embed
 from .commands.model import REAL_MODEL, TRAINED
-from .errors import DistilBertError
+from .errors import CheckpointError, DistilBertError
 from .pipelines.token_classification import STRATEGIES
+from .weights import HEADS
 
 EXAMPLE = "The capital of France is [MASK]."
 TEXT_FILE = "a .txt file, a text on each line; or .csv or .jsonl with a column text"
@@ -62,6 +64,7 @@ def make_parser() -> Parser:
     add_answer(verbs)
     add_choose(verbs)
     add_embed(verbs)
+    add_inspect(verbs)
     add_train(verbs)
     add_bench(verbs)
     return parser
@@ -191,6 +194,31 @@ def add_top_k(verb: argparse.ArgumentParser, default: int | None, what: str) -> 
     verb.add_argument("--top-k", type=int, default=default, metavar="K", help=what)
 
 
+def add_inspect(verbs: Any) -> None:
+    """Add the verb inspect and its options."""
+    inspect_verb = verbs.add_parser(
+        "inspect",
+        help="show what a model is made of, and what it costs",
+        description="Show where the parameters of a model sit, what they and a forward "
+        "pass cost, and the same of BERT-base. From the Hub config.json alone is "
+        "fetched; of weights in a folder only their names, shapes and types are read.",
+        epilog=f"example: python -m distilbert_np inspect {REAL_MODEL}",
+    )
+    inspect_verb.set_defaults(run=inspect)
+    add = inspect_verb.add_argument
+    add(
+        "model", nargs="?", default="tiny", metavar="MODEL",
+        help="an embedded model (tiny), a folder, or a name on the Hugging Face Hub "
+        "(default: tiny)",
+    )
+    add(
+        "--head", choices=HEADS, metavar="HEAD",
+        help=f"the head to count: {', '.join(HEADS)} (default: the model's own)",
+    )
+    add("--full", action="store_true", help="list every tensor, by its full name")
+    add("--json", action="store_true", help="print JSON, for machines")
+
+
 def add_train(verbs: Any) -> None:
     """Add the verb train and its options."""
     train_verb = verbs.add_parser(
@@ -284,6 +312,16 @@ def share_or_file(text: str) -> float | str:
         return float(text)
     except ValueError:
         return text
+
+
+def inspect(arguments: argparse.Namespace) -> None:
+    """Answer an inspect command; raise CheckpointError where the weights do not fit."""
+    told = inspection.inspect(arguments.model, arguments.head)
+    full = arguments.full
+    print(json.dumps(told) if arguments.json else inspection.as_text(told, full))
+    held = told["weights"]
+    if held and held["complaints"]:
+        raise CheckpointError(f"{held['source']}: {'; '.join(held['complaints'][:4])}")
 
 
 def train(arguments: argparse.Namespace) -> None:

@@ -29,8 +29,8 @@ DOORS = {
 ORDER = [
     "runtime", "errors", "trees", "files", "blocks", "functions", "embeddings",
     "attention", "ffn", "losses", "heads", "bert", "hub", "config", "encoder",
-    "weights", "trace", "tokenizer", "outputs", "inputs", "models", "pipelines",
-    "training", "teaching", "bench", "commands", "__main__",
+    "weights", "trace", "costs", "tokenizer", "outputs", "inputs", "models",
+    "inspection", "pipelines", "training", "teaching", "bench", "commands", "__main__",
 ]
 SUITES = ["pipelines", "training", "teaching", "bench", "commands"]  # of several files
 
