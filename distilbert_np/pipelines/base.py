@@ -15,6 +15,9 @@ from ..tokenizer import BatchEncoding, DistilBertTokenizer, check_text, is_strin
 
 Answer = dict[str, Any]
 
+# What a call may pass on to the tokenizer.
+TOKENIZER_OPTIONS = ("add_special_tokens", "padding", "truncation", "max_length")
+
 
 class Pipeline:
     """A model with its tokenizer: text in, answer out.
@@ -118,6 +121,18 @@ def check_whole(name: str, value: Any) -> None:
         raise InputError(
             f"{name}: expected a whole number above 0, found {shown(value)}"
         )
+
+
+def tokenizer_options(name: str, options: Any) -> dict[str, Any]:
+    """Return the options that a call passes on to the tokenizer, checked."""
+    if options is None:
+        return {}
+    if not isinstance(options, dict) or not options.keys() <= {*TOKENIZER_OPTIONS}:
+        raise InputError(
+            f"{name}: expected a dictionary of {', '.join(TOKENIZER_OPTIONS)}, "
+            f"found {shown(options)}"
+        )
+    return options
 
 
 def check_one_of(name: str, value: Any, known: Sequence[Any]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from ..functions import Array
 from ..models import DistilBertModel
 from ..tokenizer import is_string
-from .base import Pipeline, by_name
+from .base import Pipeline, by_name, tokenizer_options
 
 
 class FeatureExtractionPipeline(Pipeline):
@@ -26,7 +26,8 @@ class FeatureExtractionPipeline(Pipeline):
         It is an array with `return_tensors`. `truncation` and `tokenize_kwargs` go to
         the tokenizer.
         """
-        options = {"truncation": truncation} | (tokenize_kwargs or {})
+        options = tokenizer_options("tokenize_kwargs", tokenize_kwargs)
+        options = {"truncation": truncation} | options
         rows = [
             self.row(name, self.encode(name, text, **options))
             for name, text in by_name(texts).items()

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InputError
 from ..functions import Array, softmax
 from ..models import DistilBertForMaskedLM
-from .base import Answer, Pipeline, by_name, check_whole
+from .base import Answer, Pipeline, by_name, check_whole, tokenizer_options
 
 
 class FillMaskPipeline(Pipeline):
@@ -36,9 +36,10 @@ class FillMaskPipeline(Pipeline):
         mask.
         """
         check_whole("top_k", top_k)
+        options = tokenizer_options("tokenizer_kwargs", tokenizer_kwargs)
         candidates = self.candidates(targets)                            # (C,)
         rows = [
-            self.masked_row(name, text, tokenizer_kwargs or {})
+            self.masked_row(name, text, options)
             for name, text in by_name(texts).items()
         ]
         answers: list[Any] = [None] * len(rows)
