@@ -92,6 +92,11 @@ def test_importing_the_package_pulls_in_numpy_and_nothing_heavier():
     assert not loaded & {*DOORS, "tqdm", "matplotlib", "requests", "httpx", "scipy"}
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_python_3_10_can_read_every_file(path):
+    ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 10))
+
+
 def test_no_large_file_and_no_path_of_one_machine():
     for path in FILES:
         assert path.stat().st_size < 100_000

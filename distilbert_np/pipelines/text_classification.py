@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..functions import Array, softmax
+from ..inputs import shown
 from ..models import DistilBertForSequenceClassification
 from ..tokenizer import is_string
 from .base import Answer, Pipeline, by_name, check_one_of, check_whole
@@ -89,7 +90,6 @@ def text_and_pair(name: str, value: Any) -> tuple[Any, Any]:
         return value, None
     if "text" not in value or not value.keys() <= {"text", "text_pair"}:
         raise InputError(
-            f"{name}: expected the keys text and text_pair, found "
-            f"{', '.join(map(str, value))}"
+            f"{name}: expected the keys text and text_pair, found {shown([*value])}"
         )
     return value["text"], value.get("text_pair")
