@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +11,11 @@ from ..errors import InputError
 from ..functions import Array
 from ..inputs import shown
 from ..models import DistilBertPreTrainedModel
+from ..outputs import ModelOutput
 from ..tokenizer import BatchEncoding, DistilBertTokenizer, check_text, is_string
+
+if TYPE_CHECKING:
+    from ..tokenizer import Encoding
 
 Answer = dict[str, Any]
 
@@ -113,6 +117,22 @@ class Pipeline:
             for numbers in batches_by_tokens(rows, max_tokens_per_batch, batch_size):
                 yield numbers, *padded([rows[i] for i in numbers])
                 bar.update(len(numbers))
+
+
+    def read_windows(
+        self, windows: "Sequence[Sequence[Encoding]]",
+        output: Callable[[ModelOutput], Array], **batching: Any,
+    ) -> list[list[Array]]:
+        """Return, for each window on each text, its part (L, …) of an output (B, L, …).
+        """
+        rows = [np.array(w.ids, np.int32) for of_text in windows for w in of_text]
+        parts: list[Any] = [None] * len(rows)
+        for numbers, ids, mask in self.batches(rows, **batching):
+            computed = output(self.model(ids, mask))                     # (B, L, …)
+            for i, part in zip(numbers, computed, strict=True):
+                parts[i] = part[: len(rows[i])]
+        in_order = iter(parts)
+        return [[next(in_order) for _ in of_text] for of_text in windows]
 
 
 def check_whole(name: str, value: Any) -> None:

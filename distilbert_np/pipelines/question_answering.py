@@ -8,6 +8,7 @@ from ..errors import InputError
 from ..functions import Array, softmax
 from ..inputs import shown
 from ..models import DistilBertForQuestionAnswering
+from ..outputs import ModelOutput
 from ..tokenizer import check_text, is_string
 from .base import Answer, Pipeline, by_name, check_whole
 
@@ -65,30 +66,20 @@ class QuestionAnsweringPipeline(Pipeline):
         check_whole("max_answer_len", max_answer_len)
         asked = as_questions(question, context)
         windows = [
-            (number, window)
-            for number, (name, one) in enumerate(asked.items())
-            for window in self.windows(name, *one, max_seq_len, doc_stride)
+            self.windows(name, *one, max_seq_len, doc_stride)
+            for name, one in asked.items()
         ]
-        rows = [np.array(window.ids, np.int32) for _, window in windows]
+        logits = self.read_windows(windows, both_logits, **batching)     # each (L, 2)
         n_spans = 2 * top_k + 10 if align_to_words else top_k    # some become the same
-        readings: list[list[Reading]] = [[] for _ in windows]
-        for numbers, ids, mask in self.batches(rows, **batching):
-            out = self.model(ids, mask)
-            logits = np.stack([out.start_logits, out.end_logits], axis=1)  # (B, 2, L)
-            for i, of_window in zip(numbers, logits, strict=True):
-                window = windows[i][1]
-                probabilities = self.probabilities(window, of_window[:, : len(rows[i])])
-                spans = best_spans(
-                    window, probabilities, n_spans, max_answer_len, align_to_words
-                )
-                readings[i] = Reading(spans, float(probabilities[:, 0].prod()))
-        by_question: list[list[Reading]] = [[] for _ in asked]
-        for (number, _), reading in zip(windows, readings, strict=True):
-            by_question[number].append(reading)
-        answers = [
-            ranked(found, one.context, top_k, handle_impossible_answer)
-            for found, one in zip(by_question, asked.values(), strict=True)
-        ]
+        answers = []
+        for number, one in enumerate(asked.values()):
+            readings = [
+                self.reading(*read, n_spans, max_answer_len, align_to_words)
+                for read in zip(windows[number], logits[number], strict=True)
+            ]
+            answers.append(
+                ranked(readings, one.context, top_k, handle_impossible_answer)
+            )
         return answers[0] if len(answers) == 1 else answers
 
     def windows(
@@ -114,14 +105,26 @@ class QuestionAnsweringPipeline(Pipeline):
             stride=doc_stride, return_overflowing_tokens=True,
         ).encodings
 
-    def probabilities(self, window: "Encoding", logits: Array) -> Array:
-        """Return the probability that the answer starts, or ends, at a token: (2, L).
+    def reading(
+        self, window: "Encoding", logits: Array, n: int, max_answer_len: int,
+        align_to_words: bool,
+    ) -> Reading:
+        """Return what is found in a window, from its logits (L, 2).
 
-        No token but those of the context has any, and [CLS], which means no answer.
+        No token but those of the context has any probability, and [CLS], which stands
+        for no answer: that it starts there, and ends there.
         """
         is_cls = np.array(window.ids) == self.tokenizer.cls_token_id
         may_be = in_context(window) | is_cls                             # (L,)
-        return softmax(np.where(may_be, logits, logits.dtype.type(HIDDEN)))
+        hidden = logits.dtype.type(HIDDEN)
+        probabilities = softmax(np.where(may_be, logits.T, hidden))      # (2, L)
+        spans = best_spans(window, probabilities, n, max_answer_len, align_to_words)
+        return Reading(spans, float(probabilities[:, 0].prod()))
+
+
+def both_logits(out: ModelOutput) -> Array:
+    """Return the logits of an answer's start and of its end together, (B, L, 2)."""
+    return np.stack([out.start_logits, out.end_logits], axis=-1)
 
 
 def in_context(window: "Encoding") -> Array:

@@ -82,23 +82,17 @@ class TokenClassificationPipeline(Pipeline):
             as_text(name, text, is_split_into_words, delimiter)
             for name, text in by_name(texts).items()
         ]
-        windows = [
-            (number, window)
-            for number, text in enumerate(asked)
-            for window in self.windows(text, stride)
-        ]
-        rows = [np.array(window.ids, np.int32) for _, window in windows]
-        found: list[list[Answer]] = [[]] * len(windows)
-        for numbers, ids, mask in self.batches(rows, **batching):
-            scores = softmax(self.model(ids, mask).logits)               # (B, L, C)
-            for i, of_tokens in zip(numbers, scores, strict=True):
-                number, window = windows[i]
-                pieces = self.pieces(asked[number], window, of_tokens)
-                found[i] = self.entities(pieces, strategy, ignore_labels)
-        answers: list[list[list[Answer]]] = [[] for _ in asked]
-        for (number, _), entities in zip(windows, found, strict=True):
-            answers[number].append(entities)
-        answers = [without_overlaps(of_windows) for of_windows in answers]
+        windows = [self.windows(text, stride) for text in asked]
+        scores = self.read_windows(
+            windows, lambda out: softmax(out.logits), **batching
+        )                                                                # each (L, C)
+        answers = []
+        for text, of_text, of_windows in zip(asked, windows, scores, strict=True):
+            found = [
+                self.entities(self.pieces(text, *read), strategy, ignore_labels)
+                for read in zip(of_text, of_windows, strict=True)
+            ]
+            answers.append(found[0] if len(found) == 1 else without_overlaps(found))
         return answers[0] if is_string(texts) else answers
 
     def windows(self, text: Text, stride: int | None) -> "list[Encoding]":
@@ -212,8 +206,6 @@ def runs(tagged: list[tuple[Piece, str]]) -> list[list[tuple[Piece, str]]]:
 
 def without_overlaps(of_windows: list[list[Answer]]) -> list[Answer]:
     """Return the entities of a text; of those that overlap, the longest, or surest."""
-    if len(of_windows) == 1:
-        return of_windows[0]
     kept: list[Answer] = []
     found = [entity for entities in of_windows for entity in entities]
     for entity in sorted(found, key=lambda entity: entity["start"]):
