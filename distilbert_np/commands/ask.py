@@ -211,35 +211,28 @@ def as_block(
     lines = [heading(inputs), ""]
     for group in groups:
         rows = [as_cells(verb, inputs, answer, percent) for answer in group]
+        rows = rows or [["nothing"]]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for row in rows or [["nothing"]]:
-            cells = map(aligned, row, widths or [0])
+        for row in rows:
+            cells = map(str.ljust, row, widths)
             lines.append(f"  {'  '.join(cells)}".rstrip())
         lines.append("")
     return "\n".join(lines)
 
 
 def as_cells(verb: Verb, inputs: Any, answer: Answer, percent: bool) -> list[str]:
-    """Return what is shown of one answer, with the words as the text has them."""
-    cells = [
-        f"{answer[name]:7.2%}" if name == "score" and percent
-        else f"{answer[name]:.4f}" if name == "score"
-        else in_one_line(answer[name]) or "(none)"
-        for name in verb.columns
-        if name in answer and name not in ("start", "end")
-    ]
-    if "start" in answer:
-        start, end = answer["start"], answer["end"]
-        if isinstance(inputs, str) and end > start:
-            cells[0] = in_one_line(inputs[start:end])
-        cells.append(f"{start}–{end}")
+    """Return what is shown of one answer: words, score, and the place they stand at."""
+    cells = []
+    for name in verb.columns:
+        if name == "score":
+            cells.append(format(answer[name], "7.2%" if percent else ".4f"))
+        elif name == "end" and name in answer:
+            cells.append(f"{answer['start']}–{answer['end']}")
+        elif name == "word" and answer["end"] > answer["start"]:  # as it is written
+            cells.append(in_one_line(inputs[answer["start"] : answer["end"]]))
+        elif name in answer and name != "start":
+            cells.append(in_one_line(answer[name]) or "(none)")
     return cells
-
-
-def aligned(cell: str, width: int) -> str:
-    """Return a cell of a column: numbers to the right, words to the left."""
-    is_number = cell.rstrip("%").replace("–", "").replace(".", "").strip().isdigit()
-    return cell.rjust(width) if is_number else cell.ljust(width)
 
 
 def heading(inputs: Any) -> str:
