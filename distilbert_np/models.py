@@ -63,7 +63,7 @@ class DistilBertPreTrainedModel:
         or ConfigError where the files cannot be used.
         """
         folder = hub.find_model(
-            name_or_path, hub.CONFIG_FILES + hub.WEIGHT_FILES,
+            name_or_path, hub.CONFIG_FILES, hub.WEIGHT_FILES,
             revision=revision, local_files_only=local_files_only, cache_dir=cache_dir,
         )
         model = cls.__new__(cls)

@@ -21,6 +21,7 @@ from .embeddings import sinusoidal_table
 from .errors import CheckpointError
 from .files import read_json, written_whole
 from .functions import Array
+from .hub import ONLY_A_PICKLE, PICKLE
 from .trees import Tree, flatten, unflatten
 
 Shapes = dict[str, tuple[int, ...]]
@@ -171,12 +172,8 @@ def find_weights(folder: Path) -> Path:
     for name in ("model.safetensors", "model.safetensors.index.json"):
         if (folder / name).exists():
             return folder / name
-    if (folder / "pytorch_model.bin").exists():
-        raise CheckpointError(
-            f"{folder}: only pytorch_model.bin is here, a pickle, which could run code "
-            "when opened; convert it with transformers: from_pretrained(folder), then "
-            "save_pretrained(new_folder)"
-        )
+    if (folder / PICKLE).exists():
+        raise CheckpointError(f"{folder}: {ONLY_A_PICKLE}")
     raise CheckpointError(f"{folder}: there is no model.safetensors here")
 
 
