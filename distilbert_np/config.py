@@ -129,6 +129,10 @@ class DistilBertConfig:
         labels = {"id2label": fields.pop("id2label"), "label2id": self.label2id}
         return {"model_type": self.model_type} | fields | labels
 
+    def to_json_string(self) -> str:
+        """Return the text of config.json."""
+        return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
+
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "DistilBertConfig":
         """Make a configuration from the content of a config.json, BERT's included."""
@@ -185,10 +189,8 @@ class DistilBertConfig:
 
     def save_pretrained(self, folder: str | os.PathLike) -> None:
         """Write config.json into `folder`, as transformers reads it."""
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        text = json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
-        with written_whole(Path(folder) / "config.json") as path:
-            path.write_text(text, encoding="utf-8")
+        with written_whole(folder, "config.json") as path:
+            path.write_text(self.to_json_string(), encoding="utf-8")
 
     def __eq__(self, other: object) -> bool:
         same_kind = isinstance(other, DistilBertConfig)
