@@ -18,7 +18,17 @@ from .models import (
     DistilBertForTokenClassification,
     DistilBertModel,
 )
-from .pipelines import EmbedPipeline, FillMaskPipeline, pipeline
+from .pipelines import (
+    EmbedPipeline,
+    FeatureExtractionPipeline,
+    FillMaskPipeline,
+    MultipleChoicePipeline,
+    Pipeline,
+    QuestionAnsweringPipeline,
+    TextClassificationPipeline,
+    TokenClassificationPipeline,
+    pipeline,
+)
 from .tokenizer import DistilBertTokenizer
 
 __version__ = "0.1.0"
@@ -36,9 +46,15 @@ __all__ = [
     "DistilBertModel",
     "DistilBertTokenizer",
     "EmbedPipeline",
+    "FeatureExtractionPipeline",
     "FileError",
     "FillMaskPipeline",
     "InputError",
+    "MultipleChoicePipeline",
+    "Pipeline",
+    "QuestionAnsweringPipeline",
+    "TextClassificationPipeline",
+    "TokenClassificationPipeline",
     "TrainingError",
     "pipeline",
 ]

@@ -1,33 +1,32 @@
 """The command line: python -m distilbert_np VERB …
 
-Exit status: 0 done, 2 bad usage or input, said in one line, 130 stopped by Ctrl-C.
+Exit status: 0 done, 2 bad usage or input, said in one line; 130 stopped by Ctrl-C, 141
+by a reader of its output who has had enough, both in silence.
 """
 
 import argparse
 import json
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from io import BytesIO
-from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
+from . import inspection
+from .commands.ask import ask
+from .commands.embed import embed
+from .commands.model import REAL_MODEL, TRAINED
+from .errors import CheckpointError, DistilBertError
+from .pipelines.token_classification import STRATEGIES
+from .weights import HEADS
 
-from .errors import DistilBertError, InputError
-from .files import written_whole
-from .functions import Array
-from .hub import EMBEDDED
-from .models import DistilBertPreTrainedModel
-from .pipelines import pipeline
-
-REAL_MODEL = "distilbert-base-uncased"
 EXAMPLE = "The capital of France is [MASK]."
-MOST_COMPARED = 8                                # texts: so many columns fit a line
+TEXT_FILE = "a .txt file, a text on each line; or .csv or .jsonl with a column text"
 COLUMNS = """\
-FILE is CSV, its first line naming the columns, or JSON lines (.jsonl):
+FILE is CSV, its first line naming the columns, or JSON lines (.jsonl), or for masked-lm
+plain text (.txt), a text on each line:
   masked-lm  text
   classify   text, label: the name of a class [, text_pair]
   tag        tokens, tags: one for each token; in CSV, separated by spaces
@@ -60,50 +59,164 @@ def make_parser() -> Parser:
     parser = Parser(prog="python -m distilbert_np", description="DistilBERT in NumPy.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     add_fill_mask(verbs)
+    add_classify(verbs)
+    add_tag(verbs)
+    add_answer(verbs)
+    add_choose(verbs)
     add_embed(verbs)
+    add_inspect(verbs)
     add_train(verbs)
     add_bench(verbs)
     return parser
 
 
+def add_verb(verbs: Any, name: str, does: str, example: str, **more: Any) -> Any:
+    """Add a verb, with its help and an example; return its parser."""
+    return verbs.add_parser(
+        name, help=does, description=more.pop("description", f"{does.capitalize()}."),
+        epilog=f"example: python -m distilbert_np {name} {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter, **more,
+    )
+
+
 def add_fill_mask(verbs: Any) -> None:
     """Add the verb fill-mask and its options."""
-    fill = verbs.add_parser(
-        "fill-mask",
-        help="fill each [MASK] of a text with the likeliest words",
-        description="Fill each [MASK] of a text with the likeliest words.",
-        epilog=f'example: python -m distilbert_np fill-mask "{EXAMPLE}"',
+    verb = add_verb(
+        verbs, "fill-mask", "fill each [MASK] of a text with the likeliest words",
+        f'"{EXAMPLE}"',
     )
-    fill.set_defaults(run=fill_mask)
-    fill.add_argument("text", help="a text that holds [MASK], in quotes")
-    add_model(fill)
-    fill.add_argument(
-        "--top-k", type=int, default=5, metavar="K", help="answers for each mask"
+    add_texts(verb, "a text that holds [MASK], in quotes")
+    add_common(verb, ask)
+    add_top_k(verb, 5, "answers for each mask")
+
+
+def add_classify(verbs: Any) -> None:
+    """Add the verb classify and its options."""
+    verb = add_verb(
+        verbs, "classify", "say which class a text is of",
+        f'--model {TRAINED["classify"]} "I loved it."',
+        description="Say which class of the model a text is of. Texts that are too "
+        "long are cut.",
     )
-    fill.add_argument("--json", action="store_true", help="print JSON, for machines")
+    add_texts(verb, "a text, in quotes")
+    add_common(verb, ask, f"{TEXT_FILE} [, text_pair]")
+    add_top_k(verb, None, "labels for each text (default: all)")
+
+
+def add_tag(verbs: Any) -> None:
+    """Add the verb tag and its options."""
+    verb = add_verb(
+        verbs, "tag", "find the names in a text, and say what they name",
+        f'--model {TRAINED["tag"]} "Ada was born in London."',
+    )
+    add_texts(verb, "a text, in quotes")
+    add_common(verb, ask)
+    verb.add_argument(
+        "--strategy", choices=STRATEGIES, default="first",
+        help="what the tags of a word's pieces make its tag (default: first; simple: "
+        "pieces may differ; none: show the pieces)",
+    )
+
+
+def add_answer(verbs: Any) -> None:
+    """Add the verb answer and its options."""
+    verb = add_verb(
+        verbs, "answer", "answer a question with words of a text",
+        f'--model {TRAINED["answer"]} "Who lives here?" "Ada lives here."',
+    )
+    verb.add_argument("question", nargs="?", help="a question, in quotes")
+    verb.add_argument(
+        "context", nargs="?",
+        help="the text that may hold the answer, of any length; - stands for the "
+        "standard input",
+    )
+    add_common(verb, ask, "a .csv or .jsonl file with columns question, context")
+    add_top_k(verb, 1, "answers for each question")
+    verb.add_argument(
+        "--or-none", action="store_true",
+        help="say (none) where that is likelier than any words",
+    )
+
+
+def add_choose(verbs: Any) -> None:
+    """Add the verb choose and its options."""
+    verb = add_verb(
+        verbs, "choose", "say which of several endings goes best with a text",
+        '--model FOLDER "She opened the" "door." "sky."',
+    )
+    verb.add_argument("text", nargs="?", help="a text, in quotes")
+    verb.add_argument(
+        "choices", nargs="*", metavar="choice", help="an ending, in quotes"
+    )
+    add_common(
+        verb, ask,
+        "a .csv or .jsonl file with columns text, choices: in CSV, separated by |",
+    )
 
 
 def add_embed(verbs: Any) -> None:
     """Add the verb embed and its options."""
-    embed_verb = verbs.add_parser(
-        "embed",
-        help="turn texts into vectors, and compare these",
+    verb = add_verb(
+        verbs, "embed", "turn texts into vectors, and compare these",
+        '"The cat sleeps." "Dogs bark."',
         description="Turn each text into a vector, the mean of its tokens' last hidden "
-        "states, of length 1, and show how alike they are: their cosine similarities.",
-        epilog='example: python -m distilbert_np embed "The cat sleeps." "Dogs bark."',
+        "states, of length 1,\nand show how alike they are: their cosine similarities. "
+        "Texts that are too long are\ncut.",
     )
-    embed_verb.set_defaults(run=embed)
-    embed_verb.add_argument(
-        "texts", nargs="+", metavar="text",
-        help="a text, in quotes; - stands for the lines of the standard input",
-    )
-    add_model(embed_verb)
-    embed_verb.add_argument(
+    add_texts(verb, "a text, in quotes")
+    add_common(verb, embed)
+    verb.add_argument(
         "--out", metavar="FILE.npy", help="save the vectors, an array (texts, dim)"
     )
-    embed_verb.add_argument(
-        "--json", action="store_true", help="print JSON, for machines"
+
+
+def add_texts(verb: argparse.ArgumentParser, what: str) -> None:
+    """Add the texts of a command."""
+    verb.add_argument(
+        "texts", nargs="*", metavar="text",
+        help=f"{what}; - stands for the lines of the standard input",
     )
+
+
+def add_common(verb: argparse.ArgumentParser, run: Any, file: str = TEXT_FILE) -> None:
+    """Add what all verbs on texts have: a file, a model, and JSON."""
+    verb.set_defaults(run=run)
+    verb.add_argument("--file", metavar="FILE", help=file)
+    add_model(verb)
+    verb.add_argument(
+        "--json", action="store_true",
+        help="print JSON, for machines: an object for each text",
+    )
+
+
+def add_top_k(verb: argparse.ArgumentParser, default: int | None, what: str) -> None:
+    """Add the option that says how many answers are wanted."""
+    verb.add_argument("--top-k", type=int, default=default, metavar="K", help=what)
+
+
+def add_inspect(verbs: Any) -> None:
+    """Add the verb inspect and its options."""
+    inspect_verb = verbs.add_parser(
+        "inspect",
+        help="show what a model is made of, and what it costs",
+        description="Show where the parameters of a model sit, what they and a forward "
+        "pass cost, and the same of BERT-base. From the Hub config.json alone is "
+        "fetched; of weights in a folder only their names, shapes and types are read.",
+        epilog=f"example: python -m distilbert_np inspect {REAL_MODEL}",
+    )
+    inspect_verb.set_defaults(run=inspect)
+    add = inspect_verb.add_argument
+    add(
+        "model", nargs="?", default="tiny", metavar="MODEL",
+        help="an embedded model (tiny), a folder, or a name on the Hugging Face Hub "
+        "(default: tiny)",
+    )
+    add(
+        "--head", choices=HEADS, metavar="HEAD",
+        help=f"the head to count: {', '.join(HEADS)} (default: the model's own)",
+    )
+    add("--full", action="store_true", help="list every tensor, by its full name")
+    add("--json", action="store_true", help="print JSON, for machines")
 
 
 def add_train(verbs: Any) -> None:
@@ -201,107 +314,14 @@ def share_or_file(text: str) -> float | str:
         return text
 
 
-def fill_mask(arguments: argparse.Namespace) -> None:
-    """Answer a fill-mask command, and say which model answered."""
-    fill = pipeline("fill-mask", arguments.model, dtype=arguments.dtype)
-    answers = fill(arguments.text, top_k=arguments.top_k)
-    by_mask = answers if isinstance(answers[0], list) else [answers]
-    if arguments.json:
-        print(json.dumps({"model": arguments.model, "masks": by_mask}))
-        return
-    print(arguments.text)
-    for mask in by_mask:
-        print()
-        width = max(len(answer["token_str"]) for answer in mask)
-        for answer in mask:
-            print(f"  {answer['token_str']:<{width}}  {answer['score']:7.2%}")
-    print(f"\n{who_answered(arguments.model, fill.model)}")
-
-
-def embed(arguments: argparse.Namespace) -> None:
-    """Answer an embed command: print or save the vectors, or compare them."""
-    texts = given_texts(arguments.texts)
-    if arguments.out is not None:
-        check_out(arguments.out)
-    embedder = pipeline("embed", arguments.model, dtype=arguments.dtype)
-    vectors = embedder(texts)
-    if arguments.out is not None:
-        save_array(Path(arguments.out), vectors)
-    if arguments.json:
-        print(json.dumps({"model": arguments.model, "embeddings": vectors.tolist()}))
-        return
-    print(similarity_table(texts, vectors) if len(texts) > 1 else beginning(vectors))
-    if arguments.out is not None:
-        print(f"\n{vectors.dtype} {vectors.shape} saved in {arguments.out}")
-    print(f"\n{who_answered(arguments.model, embedder.model)}")
-
-
-def given_texts(texts: Sequence[str]) -> list[str]:
-    """Return the texts, "-" replaced by the lines of the standard input."""
-    given = []
-    for text in texts:
-        try:
-            given += (sys.stdin or ()) if text == "-" else [text]  # None: it is closed
-        except UnicodeDecodeError as error:
-            raise InputError(f"standard input: cannot be decoded ({error})") from None
-    if not given:
-        raise InputError("texts: found none on the standard input")
-    return given
-
-
-def check_out(name: str) -> None:
-    """Raise InputError unless a file may have this name: before the work, not after it.
-    """
-    folder, file = os.path.split(name)
-    is_free = os.path.isfile(name) or not os.path.exists(name)
-    if not (file and os.path.isdir(folder or ".") and is_free):
-        raise InputError(
-            "--out: expected the name of a regular file, in a folder that exists, "
-            f"found {name!r}"
-        )
-
-
-def save_array(path: Path, array: Array) -> None:
-    """Write an array as .npy, whole or not at all."""
-    with written_whole(path.parent, path.name) as part:
-        content = BytesIO()                      # np.save may miss that a disk is full
-        np.save(content, array)
-        part.write_bytes(content.getbuffer())
-
-
-def beginning(vectors: Array) -> str:
-    """Return the first numbers of each vector (n, D) as a line."""
-    return "\n".join(
-        f"{' '.join(f'{x:.4f}' for x in vector[:8])} … ({len(vector)} numbers)"
-        for vector in vectors
-    )
-
-
-def similarity_table(texts: Sequence[str], vectors: Array) -> str:
-    """Return the cosine similarities of the first texts as lines, one for each text."""
-    compared = [" ".join(text.split()) for text in texts[:MOST_COMPARED]]
-    n = len(compared)
-    width = min(76 - 7 * n, max(map(len, compared)))
-    cosines = vectors[:n] @ vectors[:n].T                                # (n, n)
-    lines = [" " * (width + 3) + "".join(f"{i + 1:7}" for i in range(n))]
-    for i, text in enumerate(compared):
-        cut = text if len(text) <= width else f"{text[: width - 1]}…"
-        numbers = "".join(f"{cosine:7.3f}" for cosine in cosines[i])
-        lines.append(f"{i + 1}  {cut:<{width}}{numbers}")
-    if len(texts) > n:
-        lines.append(f"\nThese are the first {n} of {len(texts)} texts.")
-    return "\n".join(lines)
-
-
-def who_answered(name: str, model: DistilBertPreTrainedModel) -> str:
-    """Return a line about the model, and for an embedded one, about its limits."""
-    line = f"model: {name}, {model.num_parameters():,} parameters"
-    if Path(model.load_report.source).parent in EMBEDDED.values():
-        line += (
-            "; it knows only a tiny world of simple facts.\n"
-            f"The real one: --model {REAL_MODEL} (downloads 268 MB once)"
-        )
-    return line
+def inspect(arguments: argparse.Namespace) -> None:
+    """Answer an inspect command; raise CheckpointError where the weights do not fit."""
+    told = inspection.inspect(arguments.model, arguments.head)
+    full = arguments.full
+    print(json.dumps(told) if arguments.json else inspection.as_text(told, full))
+    held = told["weights"]
+    if held and held["complaints"]:
+        raise CheckpointError(f"{held['source']}: {'; '.join(held['complaints'][:4])}")
 
 
 def train(arguments: argparse.Namespace) -> None:
@@ -350,18 +370,25 @@ def one_line(message: Any, *_: Any) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(sys.stdout, "reconfigure"):       # ? for what a terminal cannot show
+        sys.stdout.reconfigure(errors="replace")
     parsed = make_parser().parse_args(arguments)
     parsed.command = sys.argv[1:] if arguments is None else arguments
     try:
         with warnings.catch_warnings():
             warnings.showwarning = one_line
             parsed.run(parsed)
-    except DistilBertError as error:
+        if sys.stdout:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        return 130
+    except (DistilBertError, OSError) as error:
         print(f"{parsed.verb}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"{parsed.verb}: stopped", file=sys.stderr)
-        return 130
     return 0
 
 

@@ -5,8 +5,15 @@ All are a matter of speed alone. This file is loaded before NumPy, if the packag
 
 import ctypes
 import os
+import signal
+import sys
 from functools import cache
 from typing import Any
+
+# As a command (-m stands in place of its path now): Ctrl-C ends it without a traceback
+# even while it is loading; `main` has ways of its own.
+if sys.argv[:1] == ["-m"] and __package__ in sys.orig_argv:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 # NumPy's OpenBLAS reads this when it is loaded. Its threads, after a matrix product,
 # spin in wait for the next one, 27 ms by default: all that time they keep a core from

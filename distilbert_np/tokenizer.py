@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,6 +54,8 @@ NORMALIZER = {                                   # and what the library calls th
     "strip_accents": "strip_accents",
     "tokenize_chinese_chars": "handle_chinese_chars",
 }
+# A backend keeps its settings for truncation: no thread may change those of another.
+ENCODING = Lock()
 CLEAN_UP = (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're")
 
 
@@ -143,6 +146,7 @@ class DistilBertTokenizer:
         max_length: int | None = None, return_tensors: str | None = None,
         is_split_into_words: bool = False, return_offsets_mapping: bool = False,
         return_special_tokens_mask: bool = False,
+        return_overflowing_tokens: bool = False, stride: int = 0,
     ) -> BatchEncoding:
         """Encode a text, a pair, or a batch of either.
 
@@ -150,7 +154,12 @@ class DistilBertTokenizer:
         kind. `padding` fills up to the longest of the batch (True) or to "max_length";
         `truncation` cuts to `max_length`, and so does a `max_length` given alone. With
         return_tensors="np" ids are arrays (B, L), even for one text; otherwise they are
-        lists. Raises InputError.
+        lists.
+
+        What is cut off is lost, or with return_overflowing_tokens comes in rows of its
+        own, windows on the text that overlap by `stride` tokens; the field
+        `overflow_to_sample_mapping` then tells which text each row is from. Raises
+        InputError.
         """
         if return_tensors not in (None, "np"):
             raise InputError(
@@ -161,10 +170,19 @@ class DistilBertTokenizer:
         if truncation is None and padding is False and max_length is not None:
             strategy = "longest_first"
         length = self.model_max_length if max_length is None else max_length
-        check_length(length)
+        check_length("max_length", length)
+        check_length("stride", stride)
         single, texts = as_batch(text, text_pair, is_split_into_words)
-        self._set_truncation(strategy, length, texts, add_special_tokens)
-        encodings = self._encode(texts, is_split_into_words, add_special_tokens)
+        kind = {"split": is_split_into_words, "special": add_special_tokens}
+        if strategy:
+            self._check_truncation(strategy, length, stride, texts, add_special_tokens)
+        if strategy and (stride or return_overflowing_tokens):
+            whole = self._encode(texts, **kind)
+            check_windows(whole, stride, length, cut=strategy == "only_second")
+        encodings = self._encode(texts, **kind, cut=(strategy, length, stride))
+        samples = None
+        if return_overflowing_tokens:
+            samples, encodings = with_overflow(encodings)
         self._pad(encodings, pad_to, length)
 
         fields = {
@@ -175,24 +193,32 @@ class DistilBertTokenizer:
             fields["special_tokens_mask"] = [e.special_tokens_mask for e in encodings]
         if return_offsets_mapping:
             fields["offset_mapping"] = [encoding.offsets for encoding in encodings]
+        if samples is not None:
+            fields["overflow_to_sample_mapping"] = samples
         if return_tensors == "np":
             fields = {name: as_rows(name, rows) for name, rows in fields.items()}
-        elif single:
+        elif single and samples is None:
             fields = {name: rows[0] for name, rows in fields.items()}
         return BatchEncoding(fields, encodings)
 
-    def _encode(self, texts: list, split: bool, special: bool) -> "list[Encoding]":
-        with library_errors(InputError, "text: cannot be encoded"):
+    def _encode(
+        self, texts: list, split: bool, special: bool,
+        cut: tuple[str | None, int, int] = (None, 0, 0),
+    ) -> "list[Encoding]":
+        """Return what the library finds in each text; `cut`: strategy, length, stride.
+        """
+        strategy, length, stride = cut
+        with ENCODING, library_errors(InputError, "text: cannot be encoded"):
+            self.backend.no_truncation()
+            if strategy:
+                self.backend.enable_truncation(length, stride=stride, strategy=strategy)
             return self.backend.encode_batch(
                 texts, is_pretokenized=split, add_special_tokens=special
             )
 
-    def _set_truncation(
-        self, strategy: str | None, length: int, texts: list, special: bool
+    def _check_truncation(
+        self, strategy: str, length: int, stride: int, texts: list, special: bool
     ) -> None:
-        self.backend.no_truncation()
-        if strategy is None:
-            return
         is_pair = isinstance(texts[0], tuple)
         needed = self.backend.num_special_tokens_to_add(is_pair) if special else 0
         if length < needed:
@@ -202,7 +228,16 @@ class DistilBertTokenizer:
             )
         if strategy == "only_second" and not is_pair:
             raise InputError("truncation: 'only_second' needs a pair of texts")
-        self.backend.enable_truncation(length, strategy=strategy)
+        if stride and stride >= length - needed:
+            raise InputError(
+                f"stride: found {stride}, but max_length {length} has room for "
+                f"{length - needed} tokens of text"
+            )
+        if stride and is_pair and strategy == "longest_first":
+            raise InputError(
+                "stride: windows on a pair of texts need truncation='only_first' or "
+                "'only_second'"
+            )
 
     def _pad(
         self, encodings: "list[Encoding]", pad_to: str | None, length: int
@@ -268,6 +303,10 @@ class DistilBertTokenizer:
             raise InputError(f"tokens: expected a token or several, found {tokens!r}")
         return [self.convert_tokens_to_ids(token) for token in tokens]
 
+    def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
+        """Return the text that tokens make, the pieces of a word joined."""
+        return self.backend.decoder.decode(list(tokens))
+
     def get_vocab(self) -> dict[str, int]:
         """Return the id of every token."""
         return self.backend.get_vocab()
@@ -318,10 +357,36 @@ def choose(name: str, value: Any, known: dict[Any, str | None]) -> str | None:
         raise InputError(message) from None
 
 
-def check_length(length: Any) -> None:
+def check_length(name: str, length: Any) -> None:
     """Raise InputError unless this is a number of tokens."""
     if not isinstance(length, (int, np.integer)) or not 0 <= length < 1 << 32:
-        raise InputError(f"max_length: expected a whole number, found {length!r}")
+        raise InputError(f"{name}: expected a whole number, found {length!r}")
+
+
+def check_windows(
+    encodings: "list[Encoding]", stride: int, length: int, cut: int
+) -> None:
+    """Raise InputError if windows on a text, number `cut` of a pair, cannot move on.
+
+    In the library that would be a panic, which `except Exception` does not catch.
+    """
+    for encoding in encodings:
+        others = len(encoding.ids) - encoding.sequence_ids.count(cut)
+        if len(encoding.ids) > length and stride >= length - others:
+            raise InputError(
+                f"stride: found {stride}, but a window of max_length {length} has room "
+                f"for {max(0, length - others)} tokens of the text"
+            )
+
+
+def with_overflow(encodings: "list[Encoding]") -> "tuple[list[int], list[Encoding]]":
+    """Return each encoding followed by its overflow, and the number of their text."""
+    windows = [
+        (i, window)
+        for i, encoding in enumerate(encodings)
+        for window in (encoding, *encoding.overflowing)
+    ]
+    return [i for i, _ in windows], [window for _, window in windows]
 
 
 def as_batch(text: Any, text_pair: Any, split: bool) -> tuple[bool, list]:
@@ -331,6 +396,8 @@ def as_batch(text: Any, text_pair: Any, split: bool) -> tuple[bool, list]:
     texts = [text] if single else text
     if not isinstance(texts, (list, tuple)) or not texts:
         raise InputError(f"text: expected a text or several, found {text!r:.60}")
+    if single and isinstance(text_pair, (str, list)) and not text_pair:
+        text_pair = None                         # as in transformers
     if text_pair is not None:
         seconds = [text_pair] if single else text_pair
         if not isinstance(seconds, (list, tuple)) or len(seconds) != len(texts):

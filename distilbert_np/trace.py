@@ -62,6 +62,12 @@ HEADS = {
 }
 
 
+def check_head(head: str) -> None:
+    """Raise InputError unless there is a head of this name."""
+    if head not in HEADS:
+        raise InputError(f"head: expected one of {', '.join(HEADS)}, found {head!r}")
+
+
 def trace_table(config: DistilBertConfig, head: str) -> dict[str, str]:
     """Return the shape, in letters, of each array in a trace, in computing order.
 
@@ -73,8 +79,7 @@ def trace_table(config: DistilBertConfig, head: str) -> dict[str, str]:
     `dropout_factors` (0 where a number was dropped) and `dropout` (what was left): to
     embeddings, attention, ffn, and all heads but the masked-LM one.
     """
-    if head not in HEADS:
-        raise InputError(f"head: expected one of {', '.join(HEADS)}, found {head!r}")
+    check_head(head)
     table = {f"inputs.{name}": shape for name, shape in INPUTS.items()}
     table |= {f"embeddings.{name}": shape for name, shape in EMBEDDINGS.items()}
     for i in range(config.n_layers):

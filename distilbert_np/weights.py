@@ -6,6 +6,7 @@ Parameters are nested dicts, named as in the checkpoint: the tensor
 """
 
 import json
+import math
 import mmap
 import os
 from collections import Counter
@@ -72,8 +73,8 @@ SPARE = HEAD_MODULES | {"pooler", "cls"}
 SPARE_BUFFER = "embeddings.position_ids"
 
 
-def parameter_shapes(config: DistilBertConfig, head: str) -> Shapes:
-    """Return the shape of every parameter of a model, by its name without prefix.
+def parameter_table(config: DistilBertConfig, head: str) -> dict[str, str]:
+    """Return the shape, in letters, of each parameter, by its name without prefix.
 
     The masked-LM decoder is listed only where it is a parameter of its own, not tied.
     """
@@ -85,11 +86,24 @@ def parameter_shapes(config: DistilBertConfig, head: str) -> Shapes:
     table = ENCODER | block | HEADS[head]
     if config.tie_word_embeddings:
         table.pop(DECODER, None)
-    size = config.dimensions()
-    return {
-        name: tuple(size[s] if s in size else int(s) for s in letters.split())
-        for name, letters in table.items()
-    }
+    return table
+
+
+def parameter_shapes(config: DistilBertConfig, head: str) -> Shapes:
+    """Return the shape of each parameter of `parameter_table` in numbers."""
+    size, table = config.dimensions(), parameter_table(config, head)
+    return {name: in_numbers(letters, size) for name, letters in table.items()}
+
+
+def in_numbers(letters: str, size: dict[str, int]) -> tuple[int, ...]:
+    """Return a shape, given in letters, in numbers: "V D" -> (30522, 768).
+
+    Letters that stand together, as in "BL D", are multiplied.
+    """
+    return tuple(
+        math.prod(size[s] if s in size else int(s) for s in factors)
+        for factors in letters.split()
+    )
 
 
 # --- a new model ----------------------------------------------------------------------
@@ -360,6 +374,32 @@ def complaints(
     return found
 
 
+def map_weights(source: Path) -> dict[str, Stored]:
+    """Return the tensors of a checkpoint by the names they have here, mapped only."""
+    mapped = map_shards(source) if source.suffix == ".json" else map_file(source)
+    plain = plain_names(list(mapped), source)
+    return {plain[name]: tensor for name, tensor in mapped.items()}
+
+
+def match(
+    source: Path, stored: dict[str, Stored], config: DistilBertConfig, head: str
+) -> tuple[LoadReport, list[str]]:
+    """Return what becomes of each tensor of a checkpoint, and what is wrong with it.
+
+    `config` learns whether the masked-LM decoder is tied; if so, it leaves `stored`.
+    """
+    tied = {}
+    if head == "masked_lm":
+        config.tie_word_embeddings = is_tied(stored, config)
+        if config.tie_word_embeddings:
+            stored.pop(DECODER, None)
+            tied = {DECODER: WORDS}
+    shapes = parameter_shapes(config, head)
+    report = report_on(source, shapes, stored, config)
+    report.tied = tied
+    return report, complaints(report, shapes, stored)
+
+
 def load_params(
     folder: Path, config: DistilBertConfig, head: str, seed: int, dtype: np.dtype
 ) -> tuple[Tree, LoadReport]:
@@ -369,22 +409,12 @@ def load_params(
     CheckpointError, listing the names, if the encoder is not whole or does not fit.
     """
     source = find_weights(folder)
-    mapped = map_shards(source) if source.suffix == ".json" else map_file(source)
-    plain = plain_names(list(mapped), source)
-    stored = {plain[name]: tensor for name, tensor in mapped.items()}
-    tied = {}
-    if head == "masked_lm":
-        config.tie_word_embeddings = is_tied(stored, config)
-        if config.tie_word_embeddings:
-            stored.pop(DECODER, None)
-            tied = {DECODER: WORDS}
-
-    shapes = parameter_shapes(config, head)
-    report = report_on(source, shapes, stored, config)
-    report.tied = tied
-    if found := complaints(report, shapes, stored):
+    stored = map_weights(source)
+    report, found = match(source, stored, config, head)
+    if found:
         raise CheckpointError(f"{source}: {'; '.join(found[:4])}")
 
+    shapes = parameter_shapes(config, head)
     rng = np.random.default_rng(seed)
     tensors = {
         name: convert(stored[name], dtype) if name in stored

@@ -26,7 +26,7 @@ import ours
 from cases import Case
 
 from distilbert_np import DistilBertConfig, DistilBertModel, DistilBertTokenizer
-from distilbert_np.__main__ import save_array
+from distilbert_np.commands.embed import save_array
 from distilbert_np.training import AdamW
 from distilbert_np.training.checkpoints import save_checkpoint
 

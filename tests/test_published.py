@@ -98,6 +98,46 @@ def fill_scores(entry):
     return [answer["score"] for answer in answers]
 
 
+def fill_padded_and_seen(entry):
+    """Without an attention mask the padding is seen, as it was where this is from."""
+    tokenizer = checkpoint(dn.DistilBertTokenizer, entry)
+    ids = tokenizer(entry["text"], padding=True, return_tensors="np")["input_ids"]
+    logits = checkpoint(dn.DistilBertForMaskedLM, entry)(ids).logits
+    best = logits.argmax(axis=-1)[ids == tokenizer.mask_token_id]
+    assert tokenizer.convert_ids_to_tokens(best) == entry["expected"]
+    entry["expected"] = 0
+    return 0
+
+
+def fill_hidden(entry):
+    """The [MASK] itself is hidden from every token, by the attention mask."""
+    tokenizer = checkpoint(dn.DistilBertTokenizer, entry)
+    ids = np.array(entry["input_ids"])
+    hidden = ids == tokenizer.mask_token_id
+    logits = checkpoint(dn.DistilBertForMaskedLM, entry)(ids, ~hidden).logits
+    probabilities = softmax(logits[hidden])[0]
+    words, entry["expected"] = zip(*entry["expected"], strict=True)
+    best = np.argsort(-probabilities)[: len(words)]
+    assert tuple(tokenizer.convert_ids_to_tokens(best)) == words
+    return probabilities[best]
+
+
+def answer(entry):
+    """The span must be the same; the score is as exact as it was printed."""
+    if len(entry["text"]) != 2 or "context in file" in entry["text"][1]:
+        pytest.skip("the context is not in the file of published values")
+    pipeline = dn.QuestionAnsweringPipeline(
+        checkpoint(dn.DistilBertForQuestionAnswering, entry),
+        checkpoint(dn.DistilBertTokenizer, entry),
+    )
+    found, expected = pipeline(*entry["text"]), entry["expected"]
+    for name in ("answer", "start", "end"):
+        assert found[name] == expected[name]
+    decimals = len(str(expected["score"]).partition(".")[2])
+    entry["expected"], entry["atol"] = expected["score"], max(1e-4, 1 / 10**decimals)
+    return found["score"]
+
+
 READERS = {
     "last_hidden_state[": hidden,
     "hidden_state[:": hidden,
@@ -108,6 +148,9 @@ READERS = {
     "start_logits": answer_logits,
     "fill-mask top-5 softmax": fill_scores,
     "fill-mask top-5 order": fill_order,
+    "fill-mask argmax, unpadded-mask NOT passed": fill_padded_and_seen,
+    "QA pipeline": answer,
+    "NON-STANDARD MASK: keys equal to [MASK]": fill_hidden,
     "label/score": label_score,
     "logits": class_logits,
 }

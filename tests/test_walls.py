@@ -17,7 +17,7 @@ DOORS = {
     "safetensors": {"weights.py"},
     "tokenizers": {"tokenizer.py"},
     "huggingface_hub": {"hub.py"},
-    "tqdm": {"loop.py", "pipelines.py"},
+    "tqdm": {"loop.py", "base.py"},
     "torch": {"contenders.py"},
     "transformers": {"contenders.py"},
     "onnxruntime": {"contenders.py"},
@@ -29,10 +29,10 @@ DOORS = {
 ORDER = [
     "runtime", "errors", "trees", "files", "blocks", "functions", "embeddings",
     "attention", "ffn", "losses", "heads", "bert", "hub", "config", "encoder",
-    "weights", "trace", "tokenizer", "outputs", "inputs", "models", "pipelines",
-    "training", "teaching", "bench", "__main__",
+    "weights", "trace", "costs", "tokenizer", "outputs", "inputs", "models",
+    "inspection", "pipelines", "training", "teaching", "bench", "commands", "__main__",
 ]
-SUITES = ["training", "teaching", "bench"]       # rooms of several files
+SUITES = ["pipelines", "training", "teaching", "bench", "commands"]  # of several files
 
 
 def imports(path):
@@ -90,6 +90,11 @@ def test_importing_the_package_pulls_in_numpy_and_nothing_heavier():
     loaded = {name.split(".")[0] for name in run.stdout.split()}
     assert "numpy" in loaded
     assert not loaded & {*DOORS, "tqdm", "matplotlib", "requests", "httpx", "scipy"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_python_3_10_can_read_every_file(path):
+    ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 10))
 
 
 def test_no_large_file_and_no_path_of_one_machine():

@@ -1,6 +1,5 @@
 """The forward pass of each contender, beside the time of its matrix products alone."""
 
-import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..config import DistilBertConfig
+from ..costs import Product, flops, products
 from ..errors import InputError
 from ..functions import FEW_ROWS, Array
 from .checkpoint import random_ids
@@ -137,31 +137,6 @@ def as_row(shape: Shape, times: dict[str, float], n_flops: int) -> Row:
 
 
 # --- the matrix products alone --------------------------------------------------------
-
-Product = tuple[int, int, int, int]  # so many times, R rows, I numbers in, O out
-
-
-def products(
-    config: DistilBertConfig, batch: int, length: int, head: str
-) -> list[Product]:
-    """Return the sizes of a forward pass's matrix products, in order."""
-    D, F, V, H = config.dim, config.hidden_dim, config.vocab_size, config.n_heads
-    L, R, K = length, batch * length, config.dim // config.n_heads
-    block = [
-        *[(1, R, D, D)] * 3,                     # queries, keys, values
-        (batch * H, L, K, L),                    # scores
-        (batch * H, L, L, K),                    # context
-        (1, R, D, D),                            # out_lin
-        (1, R, D, F), (1, R, F, D),              # feed-forward
-    ]
-    vocabulary = [(1, R, D, D), (1, R, D, V)]    # vocab_transform, vocab_projector
-    return block * config.n_layers + (vocabulary if head == "masked_lm" else [])
-
-
-def flops(sizes: list[Product]) -> int:
-    """Return the additions and multiplications of matrix products."""
-    return sum(2 * math.prod(size) for size in sizes)
-
 
 def matrix_products(sizes: list[Product]) -> Callable[[], None]:
     """Return a run of these products alone, into arrays that are there already."""

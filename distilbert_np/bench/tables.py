@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..inspection import aligned
+
 Row = dict[str, Any]
 ABSENT = "–"                                     # shown where a contender is missing
 
@@ -29,10 +31,9 @@ class Table:
 
     def as_text(self) -> str:
         """Return the table with its title, a line for each row, and the notes."""
-        lines = [self.header(), *map(self.cells, self.rows)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        lines = aligned([self.header(), *map(self.cells, self.rows)])
         return "\n".join(
-            [self.title, "", *(in_columns(line, widths) for line in lines)]
+            [self.title, "", *(f"  {line}" for line in lines)]
             + ([""] if self.notes else []) + self.notes
         )
 
@@ -46,13 +47,6 @@ class Table:
             ABSENT if row[key] is None else form.format(row[key])
             for key, (_, form) in self.columns.items()
         ]
-
-
-def in_columns(cells: list[str], widths: list[int]) -> str:
-    """Return a line of a table: the first cell to the left, the others to the right."""
-    first, *others = zip(cells, widths, strict=True)
-    padded = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
-    return ("  " + "  ".join(padded)).rstrip()
 
 
 def ratio(ours: float | None, theirs: float | None) -> float | None:

@@ -1,7 +1,7 @@
 """Five tasks: a file of texts with their labels → a model trained on them.
 
-A file is CSV (the first line names the columns) or JSON lines (an object on each line).
-Each task reads columns of its own:
+A file is CSV (the first line names the columns), JSON lines (an object on each line) or
+plain text (a text on each line). Each task reads columns of its own:
 
     masked-lm  text
     classify   text, label; and text_pair, where there is a second text
@@ -211,11 +211,11 @@ TASKS = {
 
 
 def read_rows(path: str | os.PathLike) -> list[Row]:
-    """Return the rows of a CSV or JSON lines file; raise InputError, naming the line.
+    """Return the rows of a CSV, JSON lines or text file; an InputError names the line.
     """
     path = Path(path)
     if path.suffix.lower() not in READERS:
-        raise InputError(f"{path}: expected a file named .csv or .jsonl")
+        raise InputError(f"{path}: expected a file named .csv, .jsonl or .txt")
     with opened(path, InputError, encoding="utf-8-sig", newline="") as file:
         try:
             rows = [
@@ -257,7 +257,16 @@ def read_json_lines(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, cells
 
 
-READERS = {".csv": read_csv, ".jsonl": read_json_lines, ".json": read_json_lines}
+def read_text(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the number of each line, and the line as the text of its row."""
+    for number, line in enumerate(file, start=1):
+        yield number, {"text": line.rstrip("\r\n")}
+
+
+READERS = {
+    ".csv": read_csv, ".jsonl": read_json_lines, ".json": read_json_lines,
+    ".txt": read_text,
+}
 
 
 def split(rows: list[Row], share: float, seed: int) -> tuple[list[Row], list[Row]]:
@@ -359,7 +368,7 @@ def longest(
     limit = min(model.config.max_position_embeddings, tokenizer.model_max_length)
     if max_length is None:
         return limit
-    check_length(max_length)
+    check_length("max_length", max_length)
     return min(limit, max_length)
 
 

@@ -1,0 +1,210 @@
+"""What the pipelines share: texts become rows of ids, and rows are read in batches."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..config import whole
+from ..errors import InputError
+from ..functions import Array
+from ..inputs import shown
+from ..models import DistilBertPreTrainedModel
+from ..outputs import ModelOutput
+from ..tokenizer import BatchEncoding, DistilBertTokenizer, check_text, is_string
+
+if TYPE_CHECKING:
+    from ..tokenizer import Encoding
+
+Answer = dict[str, Any]
+
+# What a call may pass on to the tokenizer.
+TOKENIZER_OPTIONS = ("add_special_tokens", "padding", "truncation", "max_length")
+
+
+class Pipeline:
+    """A model with its tokenizer: text in, answer out.
+
+    Called with one input it answers that, with a list it answers each. Options given
+    when it is made hold for all calls that do not give them anew.
+    """
+
+    model_class: type[DistilBertPreTrainedModel]
+
+    def __init__(
+        self, model: DistilBertPreTrainedModel, tokenizer: DistilBertTokenizer,
+        **options: Any,
+    ) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.check_names(options)
+        self.options = options
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """Return the answers; `run` says to what, and with which options.
+
+        Every pipeline has these, too: texts of like length go through the model
+        together, at most `batch_size` of them (None: any number) and at most
+        `max_tokens_per_batch` tokens, padding counted; a longer text goes alone. This
+        changes no answer. `progress` says whether there is a bar (None: for several
+        texts, if stderr is a terminal). Raises InputError, naming the text, where one
+        cannot be read.
+        """
+        self.check_names(options)
+        return self.run(*inputs, **(self.options | options))
+
+    def run(self, *inputs: Any, **options: Any) -> Any:
+        """Return the answers to some inputs."""
+        raise NotImplementedError
+
+    def check_names(self, options: Mapping[str, Any]) -> None:
+        """Raise InputError for an option that this pipeline does not have."""
+        own, shared = inspect.signature(self.run), inspect.signature(self.batches)
+        names = {*own.parameters, *shared.parameters} - {"rows", "batching"}
+        for name in options.keys() - names:
+            from difflib import get_close_matches  # here, since it takes its time
+
+            near = get_close_matches(name, names, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {sorted(names)}"
+            raise InputError(f"unknown option {name!r} of this pipeline; {hint}")
+
+    @property
+    def max_length(self) -> int:
+        """The most tokens that this model, by its tokenizer, reads at once."""
+        return min(
+            self.model.config.max_position_embeddings, self.tokenizer.model_max_length
+        )
+
+    def encode(
+        self, name: str, text: Any, text_pair: Any = None, **options: Any
+    ) -> BatchEncoding:
+        """Return the ids of a text or a pair; the options are those of the tokenizer.
+
+        Unless max_length is given, truncation is to what the model can read.
+        """
+        check_text(name, text, is_string)
+        if text_pair is not None:
+            check_text(f"{name}, text_pair", text_pair, is_string)
+        if options.get("truncation") and options.get("max_length") is None:
+            options["max_length"] = self.max_length
+        return self.tokenizer(text, text_pair, **options)
+
+    def row(self, name: str, encoded: BatchEncoding) -> Array:
+        """Return the ids (L,) of one text, without padding; it must not be too long."""
+        seen = np.array(encoded.attention_mask) == 1
+        ids = np.array(encoded.input_ids, np.int32)[seen]
+        limit = self.model.config.max_position_embeddings
+        if len(ids) > limit:
+            raise InputError(
+                f"{name}: is {len(ids)} tokens long; this model knows {limit} positions"
+            )
+        return ids
+
+    def batches(
+        self, rows: Sequence[Array], *, batch_size: int | None = None,
+        max_tokens_per_batch: int = 1024, progress: bool | None = None,
+    ) -> Iterator[tuple[Array, Array, Array]]:
+        """Yield the numbers of some rows, their ids (B, L) and their mask (B, L)."""
+        check_whole("max_tokens_per_batch", max_tokens_per_batch)
+        if batch_size is not None:
+            check_whole("batch_size", batch_size)
+        from tqdm import tqdm  # here, since it takes its time
+
+        # None: tqdm asks whether stderr is a terminal.
+        hidden = len(rows) < 2 or None if progress is None else not progress
+        with tqdm(total=len(rows), unit="text", leave=False, disable=hidden) as bar:
+            for numbers in batches_by_tokens(rows, max_tokens_per_batch, batch_size):
+                yield numbers, *padded([rows[i] for i in numbers])
+                bar.update(len(numbers))
+
+
+    def read_windows(
+        self, windows: "Sequence[Sequence[Encoding]]",
+        output: Callable[[ModelOutput], Array], **batching: Any,
+    ) -> list[list[Array]]:
+        """Return, for each window on each text, its part (L, …) of an output (B, L, …).
+        """
+        rows = [np.array(w.ids, np.int32) for of_text in windows for w in of_text]
+        parts: list[Any] = [None] * len(rows)
+        for numbers, ids, mask in self.batches(rows, **batching):
+            computed = output(self.model(ids, mask))                     # (B, L, …)
+            for i, part in zip(numbers, computed, strict=True):
+                parts[i] = part[: len(rows[i])]
+        in_order = iter(parts)
+        return [[next(in_order) for _ in of_text] for of_text in windows]
+
+
+def check_whole(name: str, value: Any) -> None:
+    """Raise InputError unless a value is a whole number above 0."""
+    if not whole(1)(value):
+        raise InputError(
+            f"{name}: expected a whole number above 0, found {shown(value)}"
+        )
+
+
+def tokenizer_options(name: str, options: Any) -> dict[str, Any]:
+    """Return the options that a call passes on to the tokenizer, checked."""
+    if options is None:
+        return {}
+    if not isinstance(options, dict) or not options.keys() <= {*TOKENIZER_OPTIONS}:
+        raise InputError(
+            f"{name}: expected a dictionary of {', '.join(TOKENIZER_OPTIONS)}, "
+            f"found {shown(options)}"
+        )
+    return options
+
+
+def check_one_of(name: str, value: Any, known: Sequence[Any]) -> None:
+    """Raise InputError unless a value is one of those known."""
+    if not any(type(value) is type(k) and value == k for k in known):
+        raise InputError(
+            f"{name}: expected one of {', '.join(map(repr, known))}, "
+            f"found {shown(value)}"
+        )
+
+
+def by_name(
+    inputs: Any, is_one: Callable[[Any], bool] = is_string, name: str = "text"
+) -> dict[str, Any]:
+    """Return inputs by the names that errors call them: one text, or texts[0] …"""
+    if is_one(inputs):
+        return {name: inputs}
+    if not isinstance(inputs, (list, tuple)):
+        raise InputError(
+            f"{name}s: expected a {name} or a list of them, found {shown(inputs)}"
+        )
+    return {f"{name}s[{i}]": one for i, one in enumerate(inputs)}
+
+
+def batches_by_tokens(
+    rows: Sequence[Array], max_tokens: int, most: int | None = None
+) -> list[Array]:
+    """Return the numbers of all rows in batches of like length, the longest first.
+
+    A batch has at most `max_tokens` tokens, padding counted, or only one row; and no
+    more than `most` rows. With the longest first, memory peaks at once, and the time
+    left is not guessed too short.
+    """
+    lengths = np.array([len(row) for row in rows], int)
+    order = np.argsort(-lengths, kind="stable")
+    batches, start = [], 0
+    while start < len(order):
+        size = max(1, max_tokens // max(1, lengths[order[start]]))
+        size = size if most is None else min(size, most)
+        batches.append(order[start : start + size])
+        start += size
+    return batches
+
+
+def padded(rows: Sequence[Array]) -> tuple[Array, Array]:
+    """Return rows of ids (L,) as an array (B, L), and the mask that hides its padding.
+
+    Padded on the right, wherever the tokenizer pads: on the left, a token's position
+    would depend on the batch.
+    """
+    lengths = np.array([len(row) for row in rows])                       # (B,)
+    mask = np.arange(lengths.max()) < lengths[:, None]                   # (B, L)
+    ids = np.zeros(mask.shape, np.int32)                                 # (B, L)
+    ids[mask] = np.concatenate(rows)
+    return ids, mask
