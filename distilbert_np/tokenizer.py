@@ -193,12 +193,13 @@ class DistilBertTokenizer:
             fields["special_tokens_mask"] = [e.special_tokens_mask for e in encodings]
         if return_offsets_mapping:
             fields["offset_mapping"] = [encoding.offsets for encoding in encodings]
-        if samples is not None:
-            fields["overflow_to_sample_mapping"] = samples
         if return_tensors == "np":
             fields = {name: as_rows(name, rows) for name, rows in fields.items()}
         elif single and samples is None:
             fields = {name: rows[0] for name, rows in fields.items()}
+        if samples is not None:
+            as_tensors = np.array if return_tensors == "np" else list
+            fields["overflow_to_sample_mapping"] = as_tensors(samples)
         return BatchEncoding(fields, encodings)
 
     def _encode(

@@ -67,6 +67,13 @@ OPTIONS = {
     "padded to a length": {"padding": "max_length", "max_length": 40},
     "padded to the model's length": {"padding": "max_length", "truncation": True},
     "arrays": {"padding": True, "return_tensors": "np"},
+    "windows": {
+        "truncation": True, "max_length": 9, "return_overflowing_tokens": True,
+    },
+    "windows that overlap": {
+        "truncation": True, "max_length": 9, "return_overflowing_tokens": True,
+        "stride": 4, "padding": True,
+    },
 }
 PAIR_OPTIONS = {
     "nothing": {},
@@ -75,6 +82,14 @@ PAIR_OPTIONS = {
     "the second truncated": {"truncation": "only_second", "max_length": 180},
     "padded": {"padding": True},
     "no special tokens": {"add_special_tokens": False, "max_length": 60},
+    "windows on the first": {
+        "truncation": "only_first", "max_length": 180, "stride": 40,
+        "return_overflowing_tokens": True,
+    },
+    "windows on the second": {
+        "truncation": "only_second", "max_length": 180, "stride": 0,
+        "return_overflowing_tokens": True,
+    },
 }
 SETTINGS = {
     "cased": {"do_lower_case": False},

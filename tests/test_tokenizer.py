@@ -137,6 +137,11 @@ def test_texts_and_pairs(tokenizer, texts, rows):
     assert [" ".join(encoded.tokens(i)) for i in range(len(rows))] == rows
 
 
+def test_tokens_to_a_string(tokenizer):
+    tokens = ["un", "##able", ",", "my", "dog"]
+    assert tokenizer.convert_tokens_to_string(tokens) == "unable, my dog"
+
+
 def test_one_text_has_no_batch_axis(tokenizer):
     assert tokenizer("my dog") == {"input_ids": [2, 7, 8, 3], "attention_mask": [1] * 4}
 
@@ -242,6 +247,54 @@ def test_model_max_length(folder, setting, length):
     write(folder, VOCABULARY, **({"model_max_length": setting} if setting else {}))
     encoded = DistilBertTokenizer.from_pretrained(folder)("a " * 600, truncation=True)
     assert len(encoded.input_ids) == length
+
+
+WINDOWS = {
+    "one fits": ("my dog", {"max_length": 4}, ["my dog"]),
+    "side by side": (
+        "my dog is cute hello", {"max_length": 4}, ["my dog", "is cute", "hello"]
+    ),
+    "overlapping": (
+        "my dog is cute hello", {"max_length": 5, "stride": 2},
+        ["my dog is", "dog is cute", "is cute hello"],
+    ),
+    "on the second": (
+        ("my dog", "a a cat is cute"),
+        {"max_length": 8, "stride": 1, "truncation": "only_second"},
+        ["my dog [SEP] a a cat", "my dog [SEP] cat is cute"],
+    ),
+    "on the first": (
+        ("a a cat is cute", "my dog"),
+        {"max_length": 8, "stride": 1, "truncation": "only_first"},
+        ["a a cat [SEP] my dog", "cat is cute [SEP] my dog"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("texts", "options", "rows"), WINDOWS.values(), ids=WINDOWS)
+def test_windows(tokenizer, texts, options, rows):
+    texts = texts if isinstance(texts, tuple) else (texts,)
+    options = {"truncation": True, "return_overflowing_tokens": True} | options
+    encoded = tokenizer(*texts, **options)
+    windows = [tokenizer.decode(row) for row in encoded["input_ids"]]
+    assert windows == [f"[CLS] {row} [SEP]" for row in rows]
+    assert encoded["overflow_to_sample_mapping"] == [0] * len(rows)
+
+
+def test_windows_tell_which_text_they_are_on(tokenizer):
+    encoded = tokenizer(
+        ["my dog is cute", "my cat", "a cat !"], truncation=True, max_length=4,
+        return_overflowing_tokens=True, padding=True, return_tensors="np",
+    )
+    assert encoded["overflow_to_sample_mapping"].tolist() == [0, 0, 1, 2, 2]
+    assert encoded["attention_mask"].sum(axis=1).tolist() == [4, 4, 4, 4, 3]
+    assert encoded.tokens(4) == ["[CLS]", "!", "[SEP]", "[PAD]"]
+
+
+@pytest.mark.parametrize("nothing", ["", None])
+def test_of_a_single_text_an_empty_second_is_none(tokenizer, nothing):
+    assert tokenizer("dog", nothing) == tokenizer("dog")
+    assert tokenizer(["dog"], [""])["input_ids"] == [[2, 8, 3, 3]]
 
 
 def test_one_call_leaves_no_trace_in_the_next(tokenizer):
@@ -410,6 +463,30 @@ BAD_CALLS = {
         ("a a a a", "dog"), {"truncation": "only_second", "max_length": 5},
         "text: cannot be encoded (Truncation error: Sequence to truncate too short to "
         "respect the provided max_length)",
+    ),
+    "a stride too large": (
+        ("my dog is",), {"max_length": 4, "stride": 2, "truncation": True},
+        "stride: found 2, but max_length 4 has room for 2 tokens of text",
+    ),
+    "a stride too large for the second": (
+        ("a a", "my dog is"),
+        {"max_length": 7, "stride": 2, "truncation": "only_second"},
+        "stride: found 2, but a window of max_length 7 has room for 2 tokens of the "
+        "text",
+    ),
+    "windows with room for nothing": (
+        ("my dog",),
+        {"max_length": 2, "truncation": True, "return_overflowing_tokens": True},
+        "stride: found 0, but a window of max_length 2 has room for 0 tokens of the "
+        "text",
+    ),
+    "windows on both": (
+        ("my dog", "my dog"), {"max_length": 6, "stride": 1, "truncation": True},
+        "stride: windows on a pair of texts need truncation='only_first' or "
+        "'only_second'",
+    ),
+    "stride of no number": (
+        ("dog",), {"stride": 1.5}, "stride: expected a whole number, found 1.5"
     ),
     "padding": (
         ("dog",), {"padding": "max"},
