@@ -53,6 +53,9 @@ ALIASES = {
 LABEL_FIELDS = ("num_labels", "id2label", "label2id")
 KNOWN = (*DEFAULTS, *ALIASES, *LABEL_FIELDS)
 
+# Beyond these, a file means to fill the memory, before a weight of its own is read.
+LARGEST, MOST_LAYERS, MOST_LABELS = 10**6, 10**4, 10**6
+
 PROBLEM_TYPES = (
     "regression",
     "single_label_classification",
@@ -129,6 +132,10 @@ class DistilBertConfig:
         labels = {"id2label": fields.pop("id2label"), "label2id": self.label2id}
         return {"model_type": self.model_type} | fields | labels
 
+    def to_json_string(self) -> str:
+        """Return the text of config.json."""
+        return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
+
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "DistilBertConfig":
         """Make a configuration from the content of a config.json, BERT's included."""
@@ -185,10 +192,8 @@ class DistilBertConfig:
 
     def save_pretrained(self, folder: str | os.PathLike) -> None:
         """Write config.json into `folder`, as transformers reads it."""
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        text = json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
-        with written_whole(Path(folder) / "config.json") as path:
-            path.write_text(text, encoding="utf-8")
+        with written_whole(folder, "config.json") as path:
+            path.write_text(self.to_json_string(), encoding="utf-8")
 
     def __eq__(self, other: object) -> bool:
         same_kind = isinstance(other, DistilBertConfig)
@@ -216,8 +221,11 @@ def labels_from(
 
     Labels whose number is not `num_labels` give way to it, as in transformers.
     """
-    if num_labels is not None and not whole(1)(num_labels):
-        raise ConfigError(f"num_labels: expected 1 or more, found {num_labels!r}")
+    if num_labels is not None and not whole(1, MOST_LABELS)(num_labels):
+        raise ConfigError(
+            f"num_labels: expected a whole number from 1 to {MOST_LABELS:,}, found "
+            f"{num_labels!r}"
+        )
     labels = {}
     if id2label is not None:
         check_is_dict("id2label", id2label)
@@ -249,9 +257,9 @@ def in_order(name: str, pairs: Iterable[tuple[Any, Any]]) -> dict[int, str]:
     return dict(labels)
 
 
-def whole(at_least: int) -> Callable[[Any], bool]:
-    """Return the test for whole numbers from `at_least` on."""
-    return lambda value: type(value) is int and value >= at_least
+def whole(at_least: int, at_most: float = math.inf) -> Callable[[Any], bool]:
+    """Return the test for whole numbers from `at_least` to `at_most`."""
+    return lambda value: type(value) is int and at_least <= value <= at_most
 
 
 def number(low: float, high: float) -> Callable[[Any], bool]:
@@ -267,13 +275,13 @@ def one_of(*known: Any) -> Callable[[Any], bool]:
 
 
 # What each field must be, as a test and in words.
-POSITIVE = (whole(1), "a whole number of at least 1")
+POSITIVE = (whole(1, LARGEST), f"a whole number from 1 to {LARGEST:,}")
 PROBABILITY = (number(0, 1), "a probability between 0 and 1")
 TRUTH = (one_of(True, False), "true or false")
 FIELDS = {
     "vocab_size": POSITIVE,
     "max_position_embeddings": POSITIVE,
-    "n_layers": (whole(0), "a whole number of at least 0"),
+    "n_layers": (whole(0, MOST_LAYERS), f"a whole number from 0 to {MOST_LAYERS:,}"),
     "n_heads": POSITIVE,
     "dim": POSITIVE,
     "hidden_dim": POSITIVE,
@@ -281,7 +289,7 @@ FIELDS = {
     "attention_dropout": PROBABILITY,
     "qa_dropout": PROBABILITY,
     "seq_classif_dropout": PROBABILITY,
-    "initializer_range": (number(0, math.inf), "a finite number of at least 0"),
+    "initializer_range": (number(0, 10**6), "a number from 0 to 1,000,000"),
     "sinusoidal_pos_embds": TRUTH,
     "tie_word_embeddings": TRUTH,
     "output_attentions": TRUTH,

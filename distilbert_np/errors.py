@@ -4,6 +4,13 @@
 class DistilBertError(ValueError):
     """Anything that was given to this package and that it cannot use."""
 
+    def __init__(self, message: str) -> None:
+        # What it quotes may be without end, or hold line ends and a terminal's codes.
+        if len(message) > 1000:
+            message = f"{message[:700]} … {message[-200:]}"
+        shown = (c if c.isprintable() else repr(c)[1:-1] for c in message)
+        super().__init__("".join(shown))
+
 
 class ConfigError(DistilBertError):
     """A configuration field is missing, of the wrong type, or out of range."""

@@ -5,62 +5,122 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from .errors import FileError, InputError
 
 PART = ".distilbert_np.part"                     # ends the name of what is not whole
+DEEPEST = 100                                    # and deeper no JSON is nested
+
+
+@contextmanager
+def system_errors(path: str | os.PathLike, deed: str) -> Iterator[None]:
+    """Raise FileError, naming the path, where the system refuses what is done inside.
+    """
+    try:
+        yield
+    except FileError:                            # it names its own
+        raise
+    except OSError as error:
+        reason = error.strerror or error
+        raise FileError(f"{path}: cannot be {deed} ({reason})") from None
+
+
+# --- reading --------------------------------------------------------------------------
+
+
+@contextmanager
+def opened(path: Path, error_class: type[ValueError], **how: Any) -> Iterator[IO]:
+    """Open a file as `open` does; raise `error_class` if there is none.
+
+    Only regular files are opened: reading a pipe would wait for ever.
+    """
+    with system_errors(path, "read"):
+        if not path.is_file():
+            raise error_class(f"{path}: there is no regular file of this name")
+        with open(path, **how) as file:
+            yield file
+
+
+def read_text(path: Path, error_class: type[ValueError]) -> str:
+    """Return the text in a file; raise `error_class` if it is not in UTF-8.
+
+    A byte-order mark, which Windows likes to begin with, is passed over.
+    """
+    with opened(path, error_class, encoding="utf-8-sig") as file:
+        try:
+            return file.read()
+        except UnicodeDecodeError as error:
+            raise error_class(f"{path}: not a text in UTF-8 ({error})") from None
 
 
 def read_json(path: Path, error_class: type[ValueError]) -> dict[str, Any]:
     """Return the object that a JSON file holds; raise `error_class` if there is none.
-
-    Only regular files are opened: reading a pipe would wait for ever.
     """
-    if not path.is_file():
-        raise error_class(f"{path}: there is no regular file of this name")
+    text = read_text(path, error_class)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = json.loads(text)
+        if depth(content) > DEEPEST:
+            raise ValueError(f"nested more than {DEEPEST} deep")
+    except (ValueError, RecursionError) as error:
         raise error_class(f"{path}: not a JSON file ({error})") from None
     if not isinstance(content, dict):
         raise error_class(f"{path}: expected a JSON object, found {content!r:.40}")
     return content
 
 
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to, and rename it to `path` when all went well.
+def depth(value: Any) -> int:
+    """Return how deep the lists and objects of a JSON value are nested."""
+    if not isinstance(value, (dict, list)):
+        return 0
+    items = value.values() if isinstance(value, dict) else value
+    return 1 + max(map(depth, items), default=0)
 
-    Whoever reads `path` meanwhile sees the old file whole; after an error it is still
-    there, and the temporary file is gone.
+
+# --- writing --------------------------------------------------------------------------
+
+
+def made_folder(folder: str | os.PathLike) -> Path:
+    """Return a folder, made if need be; raise InputError for what is no name of one.
     """
-    import tempfile  # here, since it takes its time
-
-    handle, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name}.", suffix=PART
-    )
-    os.close(handle)
-    try:
-        yield Path(temporary)
-        os.chmod(temporary, 0o644)               # until here for the owner's eyes alone
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with system_errors(folder, "made"):
+        try:
+            path = Path(folder or None)          # "" would be the current folder
+            path.mkdir(parents=True, exist_ok=True)
+        except (TypeError, ValueError):          # no name, or one with a null character
+            message = f"folder: expected the name of one, found {folder!r:.60}"
+            raise InputError(message) from None
+    return path
 
 
 @contextmanager
-def written_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder to write to, and rename it to `path` when all went well.
+def written_whole(folder: str | os.PathLike, name: str = "") -> Iterator[Path]:
+    """Give a temporary path to write to, and move that to its place when all went well.
+
+    It is the path of the file `name` of the folder; or, without a name, of a folder for
+    several. Whoever reads them meanwhile sees the old ones whole; after an error they
+    are still there, and what was temporary is gone. The folder is made if need be.
     """
-    temporary = path.with_name(f".{path.name}{PART}")
-    temporary.mkdir(parents=True)
-    yield temporary
-    os.replace(temporary, path)
+    import shutil  # here, since they take their time
+    import tempfile
+
+    folder = made_folder(folder)
+    with system_errors(folder / name, "written"):
+        part = Path(tempfile.mkdtemp(dir=folder, prefix=".", suffix=PART))
+        try:
+            yield part / name
+            for whole in sorted(part.iterdir()):
+                if whole.is_file():
+                    whole.chmod(0o644)           # some are for the owner's eyes alone
+                os.replace(whole, folder / whole.name)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def delete_parts(folder: Path) -> None:
-    """Delete the temporary files and folders that killed writers left in a folder."""
+    """Delete the temporary folders that killed writers left in a folder."""
     import shutil  # here, since it takes its time
 
     for part in folder.glob(f".*{PART}"):
-        shutil.rmtree(part) if part.is_dir() else part.unlink()
+        with system_errors(part, "deleted"):
+            shutil.rmtree(part)

@@ -6,7 +6,6 @@ intermediate is in `out.trace`. The mathematics is in the files before this one.
 
 import os
 import warnings
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from .config import DistilBertConfig
 from .embeddings import embeddings, embeddings_backward
 from .encoder import transformer, transformer_backward
 from .errors import ConfigError, InputError
+from .files import written_whole
 from .functions import Array
 from .outputs import (
     BaseModelOutput,
@@ -66,8 +66,12 @@ class DistilBertPreTrainedModel:
             name_or_path, hub.CONFIG_FILES, hub.WEIGHT_FILES,
             revision=revision, local_files_only=local_files_only, cache_dir=cache_dir,
         )
+        config = DistilBertConfig.read(folder).changed(**changes)
         model = cls.__new__(cls)
-        model._set_up(DistilBertConfig.read(folder).changed(**changes), dtype)
+        try:
+            model._set_up(config, dtype)
+        except ConfigError as error:
+            raise ConfigError(f"{folder}: {error}") from None
         model.params, model.load_report = weights.load_params(
             folder, model.config, cls.head, seed, model.dtype
         )
@@ -94,8 +98,11 @@ class DistilBertPreTrainedModel:
         """Write config.json and model.safetensors, which transformers opens as well."""
         self.config.architectures = [type(self).__name__]
         self.config.dtype = self.dtype.name
-        self.config.save_pretrained(folder)
-        weights.save_params(self.params, Path(folder))
+        with written_whole(folder) as path:
+            text = self.config.to_json_string()
+            (path / "config.json").write_text(text, encoding="utf-8")
+            tensors = flatten(self.params)
+            weights.save_tensors(tensors, path / "model.safetensors")
 
     @property
     def encoder(self) -> Tree:

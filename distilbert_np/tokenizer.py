@@ -7,7 +7,8 @@ word. `[CLS]` opens a sequence and `[SEP]` closes it.
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import hub
+from .config import one_of
 from .errors import CheckpointError, InputError
-from .files import read_json, written_whole
+from .files import read_json, read_text, written_whole
 
 if TYPE_CHECKING:                                # imported where used: it takes time
     from tokenizers import Encoding, Tokenizer
@@ -41,11 +43,11 @@ SIDES = {"right": "right", "left": "left"}
 
 MAX_LENGTH = 512                                 # where a checkpoint sets no other
 SETTINGS = {                                     # what is read of tokenizer_config.json
-    "do_lower_case": bool,
-    "strip_accents": (bool, type(None)),
-    "tokenize_chinese_chars": bool,
-    "clean_up_tokenization_spaces": (bool, type(None)),
-    "model_max_length": (int, float),
+    "do_lower_case": one_of(True, False),
+    "strip_accents": one_of(True, False, None),
+    "tokenize_chinese_chars": one_of(True, False),
+    "clean_up_tokenization_spaces": one_of(True, False, None),
+    "model_max_length": lambda limit: type(limit) in (int, float) and limit >= 1,
 }
 NORMALIZER = {                                   # and what the library calls these
     "do_lower_case": "lowercase",
@@ -100,8 +102,6 @@ class DistilBertTokenizer:
         self, backend: "Tokenizer", *, model_max_length: int = MAX_LENGTH,
         clean_up_tokenization_spaces: bool = False,
     ) -> None:
-        backend.no_truncation()                  # a file may carry settings of its own
-        backend.no_padding()
         backend.add_special_tokens(list(SPECIAL_TOKENS.values()))
         self.backend = backend
         self.model_max_length = model_max_length
@@ -134,7 +134,7 @@ class DistilBertTokenizer:
         return cls(
             read_backend(folder, settings),
             # 1e30 is how transformers writes that there is none.
-            model_max_length=int(limit) if limit < 1e20 else MAX_LENGTH,
+            model_max_length=int(limit) if limit < 1 << 32 else MAX_LENGTH,
             clean_up_tokenization_spaces=bool(
                 settings.get("clean_up_tokenization_spaces")
             ),
@@ -209,18 +209,13 @@ class DistilBertTokenizer:
         """Return what the library finds in each text; `cut`: strategy, length, stride.
         """
         strategy, length, stride = cut
-        with ENCODING:
+        with ENCODING, library_errors(InputError, "text: cannot be encoded"):
             self.backend.no_truncation()
-            try:
-                if strategy:
-                    self.backend.enable_truncation(
-                        length, stride=stride, strategy=strategy
-                    )
-                return self.backend.encode_batch(
-                    texts, is_pretokenized=split, add_special_tokens=special
-                )
-            except Exception as error:           # the library raises nothing narrower
-                raise InputError(f"text: cannot be encoded ({error})") from None
+            if strategy:
+                self.backend.enable_truncation(length, stride=stride, strategy=strategy)
+            return self.backend.encode_batch(
+                texts, is_pretokenized=split, add_special_tokens=special
+            )
 
     def _check_truncation(
         self, strategy: str, length: int, stride: int, texts: list, special: bool
@@ -330,8 +325,6 @@ class DistilBertTokenizer:
 
     def save_pretrained(self, folder: str | os.PathLike) -> None:
         """Write tokenizer.json, tokenizer_config.json and vocab.txt into `folder`."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
         normalizer, vocabulary = self.backend.normalizer, self.get_vocab()
         settings = SPECIAL_TOKENS | {
             "clean_up_tokenization_spaces": self.clean_up_tokenization_spaces,
@@ -342,13 +335,14 @@ class DistilBertTokenizer:
             if hasattr(normalizer, attribute):
                 settings[name] = getattr(normalizer, attribute)
         self.backend.no_truncation()
-        for name, text in (
-            ("tokenizer.json", self.backend.to_str(pretty=True)),
-            ("tokenizer_config.json", json.dumps(settings, indent=2, sort_keys=True)),
-            ("vocab.txt", "\n".join(sorted(vocabulary, key=vocabulary.get))),
-        ):
-            with written_whole(folder / name) as path:
-                path.write_text(text + "\n", encoding="utf-8")
+        texts = {
+            "tokenizer_config.json": json.dumps(settings, indent=2, sort_keys=True),
+            "vocab.txt": "\n".join(sorted(vocabulary, key=vocabulary.get)),
+            "tokenizer.json": self.backend.to_str(pretty=True),
+        }
+        with written_whole(folder) as path:
+            for name, text in texts.items():
+                (path / name).write_text(text + "\n", encoding="utf-8")
 
 
 # --- arguments ------------------------------------------------------------------------
@@ -465,19 +459,19 @@ def as_rows(name: str, rows: Sequence[Sequence[Any]]) -> np.ndarray:
 
 def read_settings(path: Path) -> dict[str, Any]:
     """Return the SETTINGS that tokenizer_config.json makes; none if it is not there."""
-    content = read_json(path, CheckpointError) if path.exists() else {}
+    content = read_json(path, CheckpointError) if os.path.lexists(path) else {}
     settings = {name: content[name] for name in SETTINGS if name in content}
     for name, value in settings.items():
-        if not isinstance(value, SETTINGS[name]):
+        if not SETTINGS[name](value):
             raise CheckpointError(f"{path}: {name} cannot be {value!r}")
     return settings
 
 
 def read_backend(folder: Path, settings: dict[str, Any]) -> "Tokenizer":
     """Return the tokenizer in a folder, its normaliser set as the settings say."""
-    if (folder / "tokenizer.json").is_file():
+    if os.path.lexists(folder / "tokenizer.json"):
         backend = read_tokenizer_json(folder / "tokenizer.json")
-    elif (folder / "vocab.txt").is_file():
+    elif os.path.lexists(folder / "vocab.txt"):
         backend = wordpiece(read_vocabulary(folder / "vocab.txt"))
     else:
         raise CheckpointError(f"{folder}: no tokenizer.json and no vocab.txt here")
@@ -487,24 +481,37 @@ def read_backend(folder: Path, settings: dict[str, Any]) -> "Tokenizer":
     return backend
 
 
+@contextmanager
+def library_errors(error_class: type[ValueError], what: str) -> Iterator[None]:
+    """Raise `error_class` for what the tokenizers library raises inside.
+
+    That is nothing narrower than Exception, or not even that: a panic.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        raise error_class(f"{what} ({error})") from None
+
+
 def read_tokenizer_json(path: Path) -> "Tokenizer":
     """Return the tokenizer that tokenizer.json describes."""
     from tokenizers import Tokenizer
 
-    try:
-        backend = Tokenizer.from_file(str(path))
-    except Exception as error:                   # the library raises nothing narrower
-        raise CheckpointError(f"{path}: not a tokenizer ({error})") from None
+    text = read_text(path, CheckpointError)
+    with library_errors(CheckpointError, f"{path}: not a tokenizer"):
+        backend = Tokenizer.from_str(text)
+    backend.no_truncation()                      # a file may carry settings of its own
+    backend.no_padding()
     check_special_tokens(path, backend.token_to_id)
+    check_encodes(path, backend)
     return backend
 
 
 def read_vocabulary(path: Path) -> dict[str, int]:
-    """Return the id of each line of vocab.txt; a byte-order mark is passed over."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{path}: not a text in UTF-8 ({error})") from None
+    """Return the id of each line of vocab.txt."""
+    text = read_text(path, CheckpointError)
     vocabulary: dict[str, int] = {}
     for number, token in enumerate(text.removesuffix("\n").split("\n")):
         if token in vocabulary:
@@ -522,6 +529,19 @@ def check_special_tokens(path: Path, find: Callable[[str], int | None]) -> None:
     absent = [token for token in SPECIAL_TOKENS.values() if find(token) is None]
     if absent:
         raise CheckpointError(f"{path}: the vocabulary has no {', '.join(absent)}")
+
+
+def check_encodes(path: Path, backend: "Tokenizer") -> None:
+    """Raise CheckpointError unless a tokenizer encodes unknown words, and frames texts
+    with tokens that have their own ids."""
+    with library_errors(CheckpointError, f"{path}: cannot encode a text"):
+        backend.encode("ꙮ")                      # which hardly any vocabulary knows
+        frame = backend.encode("", "")
+    if [backend.token_to_id(token) for token in frame.tokens] != frame.ids:
+        raise CheckpointError(
+            f"{path}: post_processor: the ids of {' '.join(frame.tokens)} are not "
+            f"{frame.ids}"
+        )
 
 
 def wordpiece(vocabulary: dict[str, int]) -> "Tokenizer":

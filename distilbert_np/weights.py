@@ -8,6 +8,7 @@ Parameters are nested dicts, named as in the checkpoint: the tensor
 import json
 import math
 import mmap
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +20,10 @@ from . import bert
 from .config import DistilBertConfig
 from .embeddings import sinusoidal_table
 from .errors import CheckpointError
-from .files import read_json, written_whole
+from .files import opened, read_json
 from .functions import Array
 from .hub import ONLY_A_PICKLE, PICKLE
-from .trees import Tree, flatten, unflatten
+from .trees import Tree, unflatten
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -170,7 +171,7 @@ class Stored(NamedTuple):
 def find_weights(folder: Path) -> Path:
     """Return a checkpoint's file of weights, or the index of its shards."""
     for name in ("model.safetensors", "model.safetensors.index.json"):
-        if (folder / name).exists():
+        if os.path.lexists(folder / name):       # be it a link that leads nowhere
             return folder / name
     if (folder / PICKLE).exists():
         raise CheckpointError(f"{folder}: {ONLY_A_PICKLE}")
@@ -185,22 +186,23 @@ def map_file(path: Path) -> dict[str, Stored]:
     """
     from safetensors import SafetensorError, safe_open
 
-    if not path.is_file():
-        raise CheckpointError(f"{path}: there is no regular file of this name")
-    try:
-        with safe_open(path, framework="np"):    # the library checks the whole header
-            pass
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path}: not a safetensors file ({error})") from None
-    with open(path, "rb") as file:
+    with opened(path, CheckpointError, mode="rb") as file:
+        try:
+            with safe_open(path, framework="np"):        # checks the whole header
+                pass
+        except SafetensorError as error:
+            raise CheckpointError(f"{path}: not a safetensors file ({error})") from None
         mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     start = 8 + int.from_bytes(mapping[:8], "little")
     header = json.loads(mapping[8:start])
     header.pop("__metadata__", None)
-    return {
-        name: Stored(entry["dtype"], view(mapping, start, entry))
-        for name, entry in header.items()
-    }
+    try:
+        return {
+            name: Stored(entry["dtype"], view(mapping, start, entry))
+            for name, entry in header.items()
+        }
+    except ValueError as error:                  # of a shape that NumPy cannot hold
+        raise CheckpointError(f"{path}: {error}") from None
 
 
 def view(mapping: mmap.mmap, start: int, entry: Tree) -> Array:
@@ -216,13 +218,18 @@ def view(mapping: mmap.mmap, start: int, entry: Tree) -> Array:
 def map_shards(index: Path) -> dict[str, Stored]:
     """Return the tensors of all the shards that an index file names."""
     shard_of = read_json(index, CheckpointError).get("weight_map")
-    if not isinstance(shard_of, dict):
-        raise CheckpointError(f"{index}: weight_map: expected a JSON object")
+    shards = shard_of.values() if isinstance(shard_of, dict) else [None]
+    if not all(isinstance(shard, str) for shard in shards):
+        raise CheckpointError(f"{index}: weight_map: expected an object of file names")
     tensors: dict[str, Stored] = {}
-    for shard in dict.fromkeys(map(str, shard_of.values())):
+    for shard in dict.fromkeys(shards):
+        # A path is not followed; a link is, for the Hub's cache is made of them.
         if Path(shard).name != shard:
             raise CheckpointError(f"{index}: a shard outside the folder: {shard!r}")
-        tensors |= map_file(index.parent / shard)
+        more = map_file(index.parent / shard)
+        if twice := sorted(tensors.keys() & more.keys()):
+            raise CheckpointError(f"{index}: two shards hold {listing(twice)}")
+        tensors |= more
     if absent := sorted(set(shard_of) - set(tensors)):
         raise CheckpointError(f"{index}: no shard holds {listing(absent)}")
     return tensors
@@ -233,7 +240,7 @@ def convert(stored: Stored, dtype: np.dtype) -> Array:
     array = stored.array
     if stored.code == "BF16":                    # the upper half of a float32
         array = (array.astype(np.uint32) << 16).view(np.float32)
-    with np.errstate(over="ignore"):             # infinities are refused by name later
+    with np.errstate(over="ignore", invalid="ignore"):   # refused by name later
         return array.astype(dtype, copy=False)
 
 
@@ -413,7 +420,8 @@ def load_params(
     }
     if bert.TOKEN_TYPES in stored:
         token_types = convert(stored[bert.TOKEN_TYPES], dtype)
-        tensors[POSITIONS] = bert.fold_token_types(tensors[POSITIONS], token_types)
+        with np.errstate(over="ignore", invalid="ignore"):       # likewise
+            tensors[POSITIONS] = bert.fold_token_types(tensors[POSITIONS], token_types)
     if broken := [name for name, array in tensors.items() if not is_finite(array)]:
         raise CheckpointError(f"{source}: NaN or infinity in {listing(broken)}")
     return as_params(tensors, head), report
@@ -421,16 +429,13 @@ def load_params(
 
 def save_tensors(tensors: dict[str, Array], path: Path) -> None:
     """Write a safetensors file, every array bit for bit."""
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     # The library writes an array's memory as it lies: a transposed one comes out
     # scrambled unless it is laid straight first.
     straight = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    save_file(straight, path, metadata={"format": "pt"})
-
-
-def save_params(params: Tree, folder: Path) -> None:
-    """Write model.safetensors into `folder`, whole or not at all, for transformers too.
-    """
-    with written_whole(folder / "model.safetensors") as path:
-        save_tensors(flatten(params), path)
+    try:
+        save_file(straight, path, metadata={"format": "pt"})  # transformers' own format
+    except SafetensorError as error:             # the disk is full, say
+        raise OSError(str(error)) from None

@@ -2,11 +2,17 @@
 
 import json
 import os
+import tracemalloc
 
 import pytest
 from cases import SMALL
 
-from distilbert_np import ConfigError, DistilBertConfig, DistilBertForQuestionAnswering
+from distilbert_np import (
+    ConfigError,
+    DistilBertConfig,
+    DistilBertForQuestionAnswering,
+    DistilBertModel,
+)
 
 THREE = {0: "red", 1: "green", 2: "blue"}
 BERT = {
@@ -138,6 +144,11 @@ def test_a_file_may_be_silent(tmp_path):
     assert DistilBertConfig.from_pretrained(tmp_path) == DistilBertConfig()
 
 
+def test_a_byte_order_mark_is_passed_over(tmp_path):
+    write(tmp_path, "\ufeff" + json.dumps(SMALL))
+    assert DistilBertConfig.from_pretrained(tmp_path) == DistilBertConfig(**SMALL)
+
+
 def test_what_is_asked_for_replaces_what_the_file_says(tmp_path):
     write(tmp_path, SMALL)
     assert DistilBertConfig.from_pretrained(tmp_path, n_layers=0).n_layers == 0
@@ -227,10 +238,17 @@ def test_questions_are_answered_with_two_labels():
     assert "num_labels: " in refusal(DistilBertForQuestionAnswering, config)
 
 
+def test_questions_with_three_labels_are_refused_with_their_folder(tmp_path):
+    write(tmp_path, SMALL | {"num_labels": 3})
+    message = refusal(DistilBertForQuestionAnswering.from_pretrained, tmp_path)
+    assert message.startswith(f"{tmp_path}: num_labels: question answering needs 2")
+
+
 NOT_JSON_OBJECTS = {
     "empty": b"", "cut off": b'{"dim": 7', "a list": b"[1, 2]", "a number": b"12",
     "null": b"null", "not UTF-8": b"\xff\xfe{}", "binary": bytes(range(256)),
     "nested without end": b"[" * 100_000, "a number without end": b"1" * 10_000,
+    "nested too deep": b'{"a": ' * 101 + b"1" + b"}" * 101,
 }
 
 
@@ -239,7 +257,26 @@ def test_a_file_must_be_a_json_object(tmp_path, content):
     path = tmp_path / "config.json"
     path.write_bytes(content)
     message = refusal(DistilBertConfig.from_pretrained, tmp_path)
-    assert message.startswith(f"{path}: ") and "JSON" in message
+    assert message.startswith(f"{path}: not a ") or "a JSON object" in message
+
+
+ENDLESS = [
+    {"max_position_embeddings": 10**12, "sinusoidal_pos_embds": True},
+    {"n_layers": 10**9}, {"num_labels": 10**9}, {"vocab_size": 10**12},
+    {"n_heads": 10**12, "dim": 10**12}, {"hidden_dim": 10**4000},
+]
+
+
+@pytest.mark.parametrize("fields", ENDLESS, ids=lambda fields: next(iter(fields)))
+def test_a_size_without_end_is_refused_before_memory_is_asked_for(tmp_path, fields):
+    write(tmp_path, SMALL | fields)
+    tracemalloc.start()
+    message = refusal(DistilBertModel.from_pretrained, tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    name = next(iter(fields))
+    assert message.startswith(f"{tmp_path / 'config.json'}: {name}: expected a whole")
+    assert peak < 1 << 20
 
 
 @pytest.mark.parametrize("make", [None, os.mkdir, os.mkfifo])

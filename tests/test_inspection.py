@@ -594,8 +594,8 @@ def test_json_is_one_document_and_complete(capsys, tmp_path, head):
 HUGE = [
     {"vocab_size": 10**6, "dim": 12288, "n_heads": 96, "hidden_dim": 49152,
      "n_layers": 1000, "max_position_embeddings": 10**6, "num_labels": 10**4},
-    {"vocab_size": 10**12, "dim": 10**9, "hidden_dim": 10**10, "n_heads": 10**9,
-     "n_layers": 100, "max_position_embeddings": 10**10},
+    {"vocab_size": 10**6, "dim": 10**6, "hidden_dim": 10**6, "n_heads": 10**6,
+     "n_layers": 100, "max_position_embeddings": 10**6},
 ]
 
 

@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import training_run
+from safetensors.numpy import load_file, save_file
+from test_checkpoints import as_bfloat16, from_bfloat16, safetensors
 from training_run import RECIPE, outcome, run_of
 
-from distilbert_np import DistilBertForMaskedLM
+from distilbert_np import CheckpointError, DistilBertForMaskedLM
 from distilbert_np.errors import TrainingError
 from distilbert_np.training import SGD, Recipe, fit, loop
 from distilbert_np.trees import flatten
@@ -71,17 +73,19 @@ def fit_here(folder, kind="masked-lm", run=None, recipe=RECIPE, **options):
 
 # --- killed ---------------------------------------------------------------------------
 
-# What a moment is, with a checkpoint after each 2 of 4 steps: 1 to 3 write the first
-# checkpoint, 4 to 22 the best model and the second, 23 to 30 delete the first.
+# What a moment is, of a run that nothing has stopped, with a checkpoint after each 2 of
+# 4 steps: 1 to 9 write the first checkpoint, 10 to 17 the second, 18 to 23 delete the
+# first; 24 to 42 write the best model and its tokenizer.
 MOMENTS = {
     "before the first checkpoint": [1],
-    "while a checkpoint is written": [2, 32, 57],
-    "before a checkpoint gets its name": [3],
-    "while the best model is written": [5, 8, 45, 14],
-    "before a checkpoint after an epoch": [20],
-    "while an old checkpoint is deleted": [26, 28, 30],
-    "while the last old checkpoint is deleted": [95],
-    "many times": random.Random(0).choices(range(1, 45), k=16),
+    "while a checkpoint is written": [5, 12],
+    "before a checkpoint gets its name": [6, 14],
+    "while what was temporary is deleted": [8, 16],
+    "while the best model is written": [26, 24, 14],
+    "before the best model gets its name": [28],
+    "while an old checkpoint is deleted": [20, 36, 51],
+    "while the last old checkpoint is deleted": [148],
+    "many times": random.Random(1).choices(range(1, 40), k=16),
 }
 
 
@@ -233,6 +237,37 @@ def test_a_damaged_checkpoint_is_refused_by_name(tmp_path):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(ValueError, match=r"optimizer\.safetensors"):
         fit_here(tmp_path)
+
+
+def changed_shape(tensors):
+    name = min(tensors)
+    return tensors | {name: tensors[name][..., :1]}
+
+
+def as_bytes(tensors):
+    """Return the same bytes as numbers of a type that no parameter has."""
+    return {name: array.view(np.uint8) for name, array in tensors.items()}
+
+
+@pytest.mark.parametrize("change", [changed_shape, as_bytes])
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors"])
+def test_a_checkpoint_of_other_tensors_is_refused_by_name(tmp_path, name, change):
+    fit_here(tmp_path)
+    path = tmp_path / "training-checkpoint-000012" / name
+    save_file(change(load_file(path)), path)
+    with pytest.raises(CheckpointError) as caught:
+        fit_here(tmp_path)
+    assert str(caught.value) == f"{path}: holds tensors of another model"
+
+
+def test_a_checkpoint_is_read_as_the_numbers_it_holds(tmp_path):
+    fit_here(tmp_path)
+    path = tmp_path / "training-checkpoint-000012" / "model.safetensors"
+    halves = {name: as_bfloat16(array) for name, array in load_file(path).items()}
+    path.write_bytes(safetensors(halves))
+    model, _ = fit_here(tmp_path)
+    for name, array in flatten(model.params).items():
+        np.testing.assert_array_equal(array, from_bfloat16(halves[name]))
 
 
 def test_the_checkpoint_holds_the_parameters_of_the_last_step(tmp_path):

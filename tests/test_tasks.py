@@ -439,7 +439,7 @@ BAD_FILES = {
     "an empty file": ("masked-lm", "d.csv", "", ["d.csv", "no rows"]),
     "a head without rows": ("masked-lm", "d.csv", "text\n", ["d.csv", "no rows"]),
     "blank lines": ("masked-lm", "d.jsonl", "\n\n", ["d.jsonl", "no rows"]),
-    "another kind of file": ("masked-lm", "d.txt", "text\n", ["d.txt", ".csv"]),
+    "another kind of file": ("masked-lm", "d.tsv", "text\n", ["d.tsv", ".csv"]),
     "nothing to train on": ("masked-lm", "d.csv", "text\na\n", ["held_out"]),
 }
 

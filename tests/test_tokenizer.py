@@ -564,6 +564,12 @@ BAD_FILES = {
     "broken settings": (CONFIG, "{", "not a JSON file ("),
     "settings of no object": (CONFIG, "[]", "expected a JSON object"),
     "no length": (CONFIG, '{"model_max_length": null}', "model_max_length cannot be N"),
+    **{
+        f"a length of {value}": (
+            CONFIG, f'{{"model_max_length": {value}}}', "model_max_length cannot be "
+        )
+        for value in ("0", "-1", "true", "NaN", "-Infinity", "-1e400")
+    },
     "no truth": (CONFIG, '{"do_lower_case": "yes"}', "do_lower_case cannot be 'yes'"),
 }
 
@@ -576,6 +582,87 @@ def test_bad_files(folder, name, content, message):
     (folder / name).write_bytes(content)
     found = complaint(CheckpointError, DistilBertTokenizer.from_pretrained, folder)
     assert found.startswith(f"{folder / name}: {message}")
+
+
+def unknown_piece(content):
+    """Frame texts with a token that the frame does not explain: the library panics."""
+    piece = {"SpecialToken": {"id": "?", "type_id": 0}}
+    content["post_processor"]["single"].append(piece)
+
+
+def other_ids(content):
+    """Frame texts with a [CLS] that has another token's id."""
+    content["post_processor"]["special_tokens"]["[CLS]"]["ids"] = [255]
+
+
+def no_unknown(content):
+    """Take the token that stands for unknown words from the words that are known."""
+    del content["model"]["vocab"]["[UNK]"]
+
+
+def endless_padding(content):
+    """Fill every text up to more tokens than memory holds."""
+    content["padding"] = {
+        "strategy": {"Fixed": 10**12}, "direction": "Right", "pad_to_multiple_of": None,
+        "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]",
+    }
+
+
+@pytest.mark.parametrize(("spoil", "message"), [
+    (unknown_piece, "cannot encode a text ("),
+    (other_ids, "post_processor: the ids of [CLS] [SEP] [SEP] are not [255, 3, 3]"),
+    (no_unknown, "cannot encode a text (WordPiece error: Missing [UNK] token"),
+])
+def test_a_tokenizer_json_that_could_not_encode_is_refused(
+    folder, tokenizer, spoil, message
+):
+    rewrite(folder, tokenizer, spoil)
+    found = complaint(CheckpointError, DistilBertTokenizer.from_pretrained, folder)
+    assert found.startswith(f"{folder / 'tokenizer.json'}: {message}")
+
+
+def rewrite(folder, tokenizer, change):
+    """Write a tokenizer's files, and change what tokenizer.json holds."""
+    tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    change(content)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def test_padding_that_tokenizer_json_sets_is_passed_over(folder, tokenizer):
+    rewrite(folder, tokenizer, endless_padding)
+    again = DistilBertTokenizer.from_pretrained(folder)
+    assert again("my dog") == tokenizer("my dog")
+
+
+def test_a_panic_of_the_library_is_an_error_of_ours(tokenizer, monkeypatch):
+    class PanicException(BaseException):
+        """No Exception, as in the library."""
+
+    def panic(*_, **__):
+        raise PanicException("no entry found for key")
+
+    monkeypatch.setattr(tokenizer, "backend", Panicking(tokenizer.backend, panic))
+    message = complaint(InputError, tokenizer, "dog")
+    assert message == "text: cannot be encoded (no entry found for key)"
+    monkeypatch.setattr(tokenizer.backend, "encode_batch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        tokenizer("dog")
+
+
+class Panicking:
+    """A backend that encodes nothing."""
+
+    def __init__(self, backend, encode_batch):
+        self.backend, self.encode_batch = backend, encode_batch
+
+    def __getattr__(self, name):
+        return getattr(self.backend, name)
+
+
+def interrupted(*_, **__):
+    raise KeyboardInterrupt
 
 
 def test_folder_without_files(tmp_path):

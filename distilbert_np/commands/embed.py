@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -49,12 +50,11 @@ def check_out(name: str) -> None:
 
 
 def save_array(path: Path, array: Array) -> None:
-    """Write an array as .npy; raise InputError if that cannot be done."""
-    try:
-        with written_whole(path) as temporary, open(temporary, "wb") as file:
-            np.save(file, array)
-    except OSError as error:
-        raise InputError(f"--out: {path} cannot be written ({error})") from None
+    """Write an array as .npy, whole or not at all."""
+    with written_whole(path.parent, path.name) as part:
+        content = BytesIO()                      # np.save may miss that a disk is full
+        np.save(content, array)
+        part.write_bytes(content.getbuffer())
 
 
 def beginning(vectors: Array) -> str:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointError
-from ..files import delete_parts, read_json, written_folder
+from ..files import delete_parts, read_json, system_errors, written_whole
 from ..trees import flatten
-from ..weights import map_file, save_tensors
+from ..weights import convert, map_file, save_tensors
 from .optimizers import Optimizer
 
 PREFIX = "training-checkpoint-"
@@ -22,7 +22,8 @@ MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.j
 
 def save_checkpoint(folder: Path, optimizer: Optimizer, state: dict[str, Any]) -> None:
     """Write a checkpoint of `state["step"]` into `folder`, and delete older ones."""
-    with written_folder(folder / f"{PREFIX}{state['step']:06d}") as path:
+    with written_whole(folder, f"{PREFIX}{state['step']:06d}") as path:
+        path.mkdir()
         save_tensors(optimizer.params, path / MODEL)
         save_tensors(flatten(optimizer.moments), path / OPTIMIZER)
         (path / STATE).write_text(json.dumps(state, indent=1), encoding="utf-8")
@@ -41,7 +42,8 @@ def keep_newest_checkpoint(folder: Path) -> Path | None:
         return None
     newest = by_step.pop(max(by_step))
     for older in by_step.values():
-        shutil.rmtree(older)
+        with system_errors(older, "deleted"):
+            shutil.rmtree(older)
     return newest
 
 
@@ -52,11 +54,29 @@ def read_state(folder: Path) -> dict[str, Any] | None:
     if newest is None:
         return None
     state = read_json(newest / STATE, CheckpointError)
-    kinds = {"step": int, "settings": dict, "losses": list, "evaluations": list}
-    if any(not isinstance(state.get(name), kind) for name, kind in kinds.items()):
-        expected = ", ".join(kinds)
+    if not is_state(state):
+        expected = "step, settings, losses, evaluations"
         raise CheckpointError(f"{newest / STATE}: expected {expected} of a run")
     return state
+
+
+def is_state(state: dict[str, Any]) -> bool:
+    """Whether this is what a run writes: a loss for each step, figures by their names.
+    """
+    losses, evaluations = state.get("losses"), state.get("evaluations")
+    return (
+        isinstance(state.get("settings"), dict)
+        and isinstance(evaluations, list)
+        and all(isinstance(e, dict) and "loss" in e for e in evaluations)
+        and all(are_numbers([*e.values()]) for e in evaluations)
+        and are_numbers(losses)
+        and state.get("step") == len(losses)
+    )
+
+
+def are_numbers(values: Any) -> bool:
+    """Whether this is a list of numbers."""
+    return isinstance(values, list) and all(type(v) in (int, float) for v in values)
 
 
 def load_tensors(folder: Path, optimizer: Optimizer) -> None:
@@ -66,7 +86,8 @@ def load_tensors(folder: Path, optimizer: Optimizer) -> None:
         (MODEL, optimizer.params), (OPTIMIZER, flatten(optimizer.moments)),
     ):
         stored = map_file(newest / name)
-        if stored.keys() != arrays.keys():
+        shapes = {tensor: array.shape for tensor, array in arrays.items()}
+        if {tensor: kept.array.shape for tensor, kept in stored.items()} != shapes:
             raise CheckpointError(f"{newest / name}: holds tensors of another model")
         for tensor, array in arrays.items():
-            array[...] = stored[tensor].array
+            array[...] = convert(stored[tensor], array.dtype)

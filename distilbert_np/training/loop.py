@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from ..config import whole
 from ..errors import InputError, TrainingError
+from ..files import made_folder
 from ..functions import Array
 from ..inputs import shown
 from ..models import DistilBertPreTrainedModel
@@ -223,13 +224,7 @@ class Run:
                 "losses": self.history.losses,
                 "evaluations": self.history.evaluations,
             }
-            try:
-                save_checkpoint(self.folder, self.optimizer, state)
-            except OSError as error:
-                raise TrainingError(
-                    f"{self.folder}: cannot be written to ({error.strerror}); is the "
-                    "disk full, or another run writing there?"
-                ) from None
+            save_checkpoint(self.folder, self.optimizer, state)
 
     def resume(self) -> None:
         """Go on from the checkpoint in the folder; if there is none, write the first.
@@ -250,18 +245,6 @@ class Run:
         load_tensors(self.folder, self.optimizer)
         self.step = self.optimizer.n_steps = state["step"]
         self.history = History(state["losses"], state["evaluations"], self.step)
-
-
-def made_folder(folder: str | Path) -> Path:
-    """Return a folder that is there, made if need be; raise InputError if it cannot be.
-    """
-    try:
-        if folder == "":
-            raise OSError("its name is empty")
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except (OSError, TypeError, ValueError) as error:
-        raise InputError(f"folder: cannot be made ({error})") from None
-    return Path(folder)
 
 
 def digest(examples: list[Example] | None) -> str:

@@ -24,6 +24,7 @@ import numpy as np
 
 from .. import models
 from ..errors import InputError
+from ..files import opened
 from ..inputs import shown
 from ..losses import IGNORED
 from ..tokenizer import DistilBertTokenizer, check_length
@@ -215,16 +216,14 @@ def read_rows(path: str | os.PathLike) -> list[Row]:
     path = Path(path)
     if path.suffix.lower() not in READERS:
         raise InputError(f"{path}: expected a file named .csv, .jsonl or .txt")
-    if not path.is_file():
-        raise InputError(f"{path}: there is no regular file of this name")
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
+    with opened(path, InputError, encoding="utf-8-sig", newline="") as file:
+        try:
             rows = [
                 Row(str(path), line, cells)
                 for line, cells in READERS[path.suffix.lower()](file)
             ]
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from None
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path}: cannot be read ({error})") from None
     if not rows:
         raise InputError(f"{path}: holds no rows")
     return rows
