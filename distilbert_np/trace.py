@@ -8,7 +8,7 @@ layer reads stands under the layer before it. config.py explains the letters.
 """
 
 from .config import DistilBertConfig
-from .errors import InputError
+from .errors import InputError, shown
 
 INPUTS = {
     "input_ids": "B L",                  # or inputs_embeds "B L D"
@@ -73,8 +73,9 @@ def trace_table(config: DistilBertConfig, head: str) -> dict[str, str]:
     `dropout_factors` (0 where a number was dropped) and `dropout` (what was left): to
     embeddings, attention, ffn, and all heads but the masked-LM one.
     """
-    if head not in HEADS:
-        raise InputError(f"head: expected one of {', '.join(HEADS)}, found {head!r}")
+    if not isinstance(head, str) or head not in HEADS:
+        known = ", ".join(HEADS)
+        raise InputError(f"head: expected one of {known}, found {shown(head)}")
     table = {f"inputs.{name}": shape for name, shape in INPUTS.items()}
     table |= {f"embeddings.{name}": shape for name, shape in EMBEDDINGS.items()}
     for i in range(config.n_layers):
