@@ -29,7 +29,7 @@ DOORS = {
 ORDER = [
     "runtime", "errors", "trees", "files", "blocks", "functions", "embeddings",
     "attention", "ffn", "losses", "heads", "bert", "hub", "config", "encoder",
-    "weights", "trace", "tokenizer", "outputs", "inputs", "models", "pipelines",
+    "weights", "trace", "outputs", "inputs", "tokenizer", "models", "pipelines",
     "training", "teaching", "bench", "__main__",
 ]
 SUITES = ["training", "teaching", "bench"]       # rooms of several files
