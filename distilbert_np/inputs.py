@@ -286,7 +286,8 @@ def check_answer(name: str, positions: Any, batch: int) -> Array:
     """
     positions = check_shape(name, positions, (batch,), (batch, 1))
     positions = as_integers(name, positions)
-    largest = np.iinfo(np.int64).max             # uint64 beyond it would turn negative
+    # Of uint64, what is beyond int64 would turn negative.
+    largest = min(np.iinfo(positions.dtype).max, np.iinfo(np.int64).max)
     return np.minimum(positions, largest).astype(np.int64).reshape(batch)
 
 

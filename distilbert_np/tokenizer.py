@@ -251,8 +251,8 @@ class DistilBertTokenizer:
     def decode(self, ids: Any, skip_special_tokens: bool = False) -> Any:
         """Return the text of a sequence of ids, or of each of several sequences."""
         check_flags(skip_special_tokens=skip_special_tokens)
-        ids = as_plain(ids)
-        if isinstance(ids, list) and ids and isinstance(as_plain(ids[0]), list):
+        ids = each(as_plain, ids)
+        if isinstance(ids, list) and ids and isinstance(ids[0], list):
             return [self._decode(row, skip_special_tokens) for row in ids]
         return self._decode(ids, skip_special_tokens)
 

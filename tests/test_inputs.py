@@ -382,6 +382,14 @@ def test_answers(positions, words):
             "end_positions", *words)
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int32, np.uint64])
+def test_any_integers_are_positions(kind):
+    starts, ends = np.array([[1, 2], [3, 0]])
+    expected = model(ANSWER)(IDS, start_positions=starts, end_positions=ends).loss
+    given = {"start_positions": starts.astype(kind), "end_positions": ends.astype(kind)}
+    assert model(ANSWER)(IDS, **given).loss == expected
+
+
 def test_a_position_beyond_any_text_is_ignored():
     far = np.array([2**63 + 1, 1], np.uint64)
     one = model(ANSWER)(IDS, start_positions=far, end_positions=[9, 2]).loss

@@ -68,6 +68,18 @@ def test_tokenize(tokenizer, text, pieces):
 
 
 @pytest.mark.parametrize(
+    "text", ["a", "é", "中", "!", "😀\u200d", "\u0301", "\0", "[MASK]", "\u200f", "un"]
+)
+def test_a_hundred_thousand_characters_without_a_space(tokenizer, text):
+    text_of_it = text * (10**5 // len(text))
+    tokens = tokenizer(text_of_it, truncation=True, max_length=8).tokens()
+    repeats = text in ("中", "!", "[MASK]")
+    nothing = text in ("\u0301", "\0", "\u200f")
+    middle = 6 * [text] if repeats else [] if nothing else ["[UNK]"]
+    assert tokens == ["[CLS]", *middle, "[SEP]"]
+
+
+@pytest.mark.parametrize(
     ("setting", "text", "pieces"),
     [
         ({"do_lower_case": False}, "Hello café", "Hello café"),
@@ -288,6 +300,12 @@ def test_offsets_as_an_array(tokenizer):
 )
 def test_decode(tokenizer, ids, text):
     assert tokenizer.decode(ids) == text
+
+
+def test_decode_takes_what_can_be_gone_through_once(tokenizer):
+    assert tokenizer.decode(iter([7, 8])) == "my dog"
+    assert tokenizer.decode([iter([7, 8]), iter([12])]) == ["my dog", "cat"]
+    assert tokenizer.batch_decode(iter([iter([7, 8])])) == ["my dog"]
 
 
 def test_decode_without_special_tokens(tokenizer):
