@@ -2,7 +2,8 @@
 
 Text is lower-cased (uncased models), split at spaces and punctuation, and each word cut
 into the longest pieces that the vocabulary knows; `##` marks a piece that continues a
-word. `[CLS]` opens a sequence and `[SEP]` closes it.
+word. `[CLS]` opens a sequence and `[SEP]` closes it. Where a text says `[MASK]`, or the
+name of another special token, it is that token.
 """
 
 import json
@@ -257,8 +258,7 @@ class DistilBertTokenizer:
         return self._decode(ids, skip_special_tokens)
 
     def _decode(self, ids: Any, skip_special_tokens: bool) -> str:
-        numbers = each(as_id, ids)
-        numbers = numbers if isinstance(numbers, list) else [numbers]
+        numbers = ids if isinstance(ids, list) else [ids]
         self.convert_ids_to_tokens(numbers)      # refuses ids the library would drop
         text = self.backend.decode(numbers, skip_special_tokens=skip_special_tokens)
         if self.clean_up_tokenization_spaces:
