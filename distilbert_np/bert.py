@@ -7,7 +7,7 @@ position table once and for all; the pooler is left out. Then only names differ.
 
 from typing import Any
 
-from .errors import ConfigError
+from .errors import ConfigError, shown
 from .functions import Array
 
 # Beside the aliases that DistilBertConfig knows: hidden_size, num_hidden_layers, …
@@ -54,7 +54,7 @@ def fold_bert_config(fields: dict[str, Any]) -> dict[str, Any]:
         if fields.get(name, needed) != needed:
             raise ConfigError(
                 f"{name}: only a BERT with {needed!r} can be folded into a DistilBERT, "
-                f"found {fields[name]!r}"
+                f"found {shown(fields[name])}"
             )
     kept = {
         BERT_FIELDS.get(name, name): value

@@ -14,6 +14,7 @@ and, where rows of anything are meant, R rows, I numbers in, O numbers out.
 import copy
 import json
 import math
+import operator
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any, NoReturn
 
 from . import hub
 from .bert import fold_bert_config
-from .errors import ConfigError
+from .errors import ConfigError, shown
 from .files import read_json, written_whole
 from .functions import ACTIVATIONS
 
@@ -81,8 +82,7 @@ class DistilBertConfig:
         fields = {ALIASES.get(name, name): value for name, value in fields.items()}
         fields.pop("model_type", None)
         labels = {name: fields.pop(name, None) for name in LABEL_FIELDS}
-        if taken := [name for name in fields if hasattr(type(self), name)]:
-            raise ConfigError(f"{taken[0]}: not a name that a field can have")
+        refuse_taken(fields)
         self.__dict__.update(DEFAULTS | fields)
         self.id2label = labels_from(**labels)
         self.check()
@@ -90,6 +90,16 @@ class DistilBertConfig:
     def check(self) -> None:
         """Raise ConfigError, naming the field, where no model can be built of this."""
         check_fields(self.__dict__)
+        in_order("id2label", self.id2label.items())
+
+    @property
+    def id2label(self) -> dict[int, str]:
+        """The label of each number, in order."""
+        return self.__dict__["id2label"]
+
+    @id2label.setter
+    def id2label(self, labels: dict[int, str]) -> None:
+        self.__dict__["id2label"] = labels_from(id2label=labels)
 
     @property
     def num_labels(self) -> int:
@@ -116,6 +126,8 @@ class DistilBertConfig:
 
     def __setattr__(self, name: str, value: Any) -> None:
         refuse_misspelt({name: value})
+        if name not in LABEL_FIELDS:
+            refuse_taken({name: value})
         super().__setattr__(ALIASES.get(name, name), value)
 
     def dimensions(self) -> dict[str, int]:
@@ -145,7 +157,7 @@ class DistilBertConfig:
             fields = fold_bert_config(fields)
         elif family != cls.model_type:
             raise ConfigError(
-                f"model_type: this file describes a {family!r} model; expected "
+                f"model_type: this file describes a {shown(family)} model; expected "
                 "'distilbert' (or 'bert', which is folded in)"
             )
         config = cls.__new__(cls)
@@ -212,6 +224,13 @@ def refuse_misspelt(fields: dict[str, Any]) -> None:
             raise ConfigError(f"unknown field {name!r}; did you mean {near[0]!r}?")
 
 
+def refuse_taken(fields: dict[str, Any]) -> None:
+    """Raise ConfigError for a field that would stand in a method's place."""
+    for name in fields:
+        if not isinstance(name, str) or hasattr(DistilBertConfig, name):
+            raise ConfigError(f"{name}: not a name that a field can have")
+
+
 def labels_from(
     num_labels: int | None = None,
     id2label: dict | None = None,
@@ -224,7 +243,7 @@ def labels_from(
     if num_labels is not None and not whole(1, MOST_LABELS)(num_labels):
         raise ConfigError(
             f"num_labels: expected a whole number from 1 to {MOST_LABELS:,}, found "
-            f"{num_labels!r}"
+            f"{shown(num_labels)}"
         )
     labels = {}
     if id2label is not None:
@@ -241,20 +260,25 @@ def labels_from(
 def check_is_dict(name: str, value: Any) -> None:
     """Raise ConfigError unless `value` is a dictionary."""
     if not isinstance(value, dict):
-        raise ConfigError(f"{name}: expected a dictionary, found {value!r}")
+        raise ConfigError(f"{name}: expected a dictionary, found {shown(value)}")
 
 
 def in_order(name: str, pairs: Iterable[tuple[Any, Any]]) -> dict[int, str]:
     """Return number → label; raise ConfigError unless the numbers run 0, 1, 2, …"""
     pairs = list(pairs)
     try:
-        labels = sorted((int(number), str(label)) for number, label in pairs)
+        labels = sorted((as_number(number), str(label)) for number, label in pairs)
     except (TypeError, ValueError, OverflowError):
         labels = []
     if not labels or [number for number, _ in labels] != list(range(len(labels))):
-        found = [number for number, _ in pairs]
-        raise ConfigError(f"{name}: numbers must run 0, 1, 2, …, found {found!r:.60}")
+        found = shown([number for number, _ in pairs])
+        raise ConfigError(f"{name}: numbers must run 0, 1, 2, …, found {found}")
     return dict(labels)
+
+
+def as_number(value: Any) -> int:
+    """Return a whole number, which JSON writes as text where it is a key."""
+    return int(value) if isinstance(value, str) else operator.index(value)
 
 
 def whole(at_least: int, at_most: float = math.inf) -> Callable[[Any], bool]:
@@ -306,7 +330,8 @@ def check_fields(fields: dict[str, Any]) -> None:
     """Raise ConfigError, naming the field, where a model cannot be built from these."""
 
     def refuse(name: str, expected: str) -> NoReturn:
-        raise ConfigError(f"{name}: expected {expected}, found {fields[name]!r}")
+        found = shown(fields[name])
+        raise ConfigError(f"{name}: expected {expected}, found {found}")
 
     for name, (is_right, expected) in FIELDS.items():
         if not is_right(fields[name]):

@@ -1,5 +1,7 @@
 """The exceptions: one family, each message one clear line for a person."""
 
+from typing import Any
+
 
 class DistilBertError(ValueError):
     """Anything that was given to this package and that it cannot use."""
@@ -30,3 +32,17 @@ class FileError(DistilBertError, OSError):
 
 class TrainingError(DistilBertError):
     """Training cannot go on, or cannot be resumed: a loss of NaN, other settings."""
+
+
+def shown(value: Any) -> str:
+    """Return the beginning of how a value prints, in one line, for a message."""
+    try:
+        text = repr(value)
+    except Exception:                            # too deep, too many digits, its own
+        text = f"a {type(value).__name__}"
+    return one_line(text)[:60]
+
+
+def one_line(text: str) -> str:
+    """Return a text with its lines, and its spaces, drawn together."""
+    return " ".join(text.split())

@@ -11,36 +11,51 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .config import DistilBertConfig
-from .errors import InputError
+from .errors import InputError, one_line, shown
 from .functions import Array
 from .losses import IGNORED
 from .outputs import ModelOutput
-
-
-def shown(value: Any) -> str:
-    """Return the beginning of how a value prints, in one line."""
-    return " ".join(repr(value).split())[:40]
 
 
 def as_array(name: str, value: Any) -> Array:
     """Return `value` as an array; nested lists may be given, ragged ones may not."""
     if isinstance(value, Mapping):
         raise InputError(f"{name}: found a dictionary; write model(**inputs)")
+    if isinstance(value, np.ndarray) and np.any(getattr(value, "mask", False)):
+        raise InputError(f"{name}: found masked numbers; fill them: array.filled(0)")
     try:
         array = np.asarray(value)
     except ValueError:
         message = f"{name}: expected an array, found rows of unequal length"
         raise InputError(message) from None
-    if array.dtype == object:
-        raise InputError(f"{name}: expected numbers, found {shown(value)}")
+    except Exception as error:                   # from the value's own __array__
+        message = f"{name}: cannot be made an array ({one_line(str(error))})"
+        raise InputError(message) from None
+    if array.dtype.kind not in "biufc":
+        found = f"{array.dtype}: {shown(value)}"
+        raise InputError(f"{name}: expected numbers, found {found}")
     return array
 
 
-def check_shape(name: str, array: Array, *shapes: tuple[int, ...]) -> None:
-    """Raise InputError unless the array has one of these shapes."""
+def check_shape(name: str, value: Any, *shapes: tuple[int, ...]) -> Array:
+    """Return `value` as an array; raise InputError unless it has one of these shapes.
+
+    This comes before a look at its numbers, of which there may be far too many.
+    """
+    array = as_array(name, value)
     if array.shape not in shapes:
         expected = " or ".join(str(shape) for shape in shapes)
         raise InputError(f"{name}: has shape {array.shape}, expected {expected}")
+    return array
+
+
+def refuse(name: str, array: Array, wrong: Array, expected: str) -> None:
+    """Raise InputError with the first number that is wrong, and its place, if one is.
+    """
+    if wrong.any():
+        position = tuple(map(int, np.unravel_index(wrong.argmax(), wrong.shape)))
+        place = f" at position {position}" if position else ""
+        raise InputError(f"{name}: found {array[position]}{place}, expected {expected}")
 
 
 def as_integers(name: str, value: Any) -> Array:
@@ -59,13 +74,8 @@ def check_integers(
     outside = (array < 0) | (array >= end)
     if also is not None:
         outside &= array != also
-    if outside.any():
-        position = tuple(int(i) for i in np.argwhere(outside)[0])
-        also_text = "" if also is None else f", or {also}"
-        raise InputError(
-            f"{name}: found {array[position]} at position {position}, expected 0 to "
-            f"{end - 1}{also_text}"
-        )
+    also_text = "" if also is None else f", or {also}"
+    refuse(name, array, outside, f"0 to {end - 1}{also_text}")
     return array.astype(np.int64)
 
 
@@ -76,9 +86,31 @@ def check_numbers(name: str, value: Any, dtype: np.dtype) -> Array:
         raise InputError(f"{name}: expected numbers, found {array.dtype}")
     with np.errstate(over="ignore"):
         numbers = array.astype(dtype)
-    if not np.isfinite(numbers).all():
-        raise InputError(f"{name}: found NaN, or a number too large for {dtype}")
+    refuse(name, array, ~np.isfinite(numbers), f"a finite number of {dtype}")
     return numbers
+
+
+def check_flags(**flags: Any) -> None:
+    """Raise InputError unless each switch is True or False: "no" would count as yes."""
+    for name, value in flags.items():
+        if type(value) is not bool:
+            raise InputError(f"{name}: expected True or False, found {shown(value)}")
+
+
+def check_layout(name: str, value: Any, axes: str, longest: int) -> Array:
+    """Return an array with these axes, none of them empty, of at most so many tokens.
+    """
+    array = as_array(name, value)
+    if array.ndim != axes.count(",") + 1 or 0 in array.shape:
+        raise InputError(
+            f"{name}: has shape {array.shape}, expected {axes}, none of them 0"
+        )
+    if array.shape[1] > longest:
+        raise InputError(
+            f"{name}: the sequences are {array.shape[1]} tokens long; this model knows "
+            f"{longest} positions (max_position_embeddings)"
+        )
+    return array
 
 
 def check_sequences(
@@ -90,52 +122,43 @@ def check_sequences(
             "input_ids, inputs_embeds: expected exactly one of them, found "
             + ("neither" if input_ids is None else "both")
         )
+    longest = config.max_position_embeddings
     if inputs_embeds is None:
-        name, value, axes = "input_ids", input_ids, "(batch, length)"
-    else:
-        name, value, axes = "inputs_embeds", inputs_embeds, "(batch, length, dim)"
-    array = as_array(name, value)
-    if array.ndim != axes.count(",") + 1 or 0 in array.shape:
-        raise InputError(
-            f"{name}: has shape {array.shape}, expected {axes}, none of them 0"
-        )
-    if inputs_embeds is None:
-        return name, check_integers(name, array, config.vocab_size)
-    check_shape(name, array, (*array.shape[:2], config.dim))
-    return name, check_numbers(name, array, dtype)
+        ids = check_layout("input_ids", input_ids, "(batch, length)", longest)
+        return "input_ids", check_integers("input_ids", ids, config.vocab_size)
+    name = "inputs_embeds"
+    embeds = check_layout(name, inputs_embeds, "(batch, length, dim)", longest)
+    check_shape(name, embeds, (*embeds.shape[:2], config.dim))
+    return name, check_numbers(name, embeds, dtype)
 
 
 def check_mask(mask: Any, batch: int, length: int) -> Array:
     """Return the attention mask (B, L) as booleans, true where a token may be seen."""
     if mask is None:
         return np.ones((batch, length), bool)
-    mask = as_array("attention_mask", mask)
-    check_shape("attention_mask", mask, (batch, length))
-    if mask.dtype.kind not in "biuf" or not ((mask == 0) | (mask == 1)).all():
-        raise InputError("attention_mask: expected only 0 (hidden) and 1 (seen)")
+    name, expected = "attention_mask", "0 (hidden) or 1 (seen)"
+    mask = check_shape(name, mask, (batch, length))
+    if mask.dtype.kind not in "biuf":
+        raise InputError(f"{name}: expected {expected}, found {mask.dtype}")
+    refuse(name, mask, (mask != 0) & (mask != 1), expected)
     return mask.astype(bool)
 
 
 def check_positions(position_ids: Any, batch: int, length: int, end: int) -> Array:
     """Return the position ids (1 or B, L): 0, 1, 2, … unless others are given."""
-    if length > end:
-        raise InputError(
-            f"the sequences are {length} tokens long; this model knows {end} positions "
-            "(max_position_embeddings)"
-        )
     if position_ids is None:
         return np.arange(length)[None]                            # (1, L)
-    positions = check_integers("position_ids", position_ids, end)
-    check_shape("position_ids", positions, (length,), (1, length), (batch, length))
-    return positions.reshape(-1, length)
+    shapes = (length,), (1, length), (batch, length)
+    positions = check_shape("position_ids", position_ids, *shapes)
+    return check_integers("position_ids", positions, end).reshape(-1, length)
 
 
 def check_head_mask(
     head_mask: Any, n_layers: int, n_heads: int, dtype: np.dtype
 ) -> Array:
     """Return a factor for each head of each layer, (N, H), from (H,) or (N, H)."""
-    factors = check_numbers("head_mask", head_mask, dtype)
-    check_shape("head_mask", factors, (n_heads,), (n_layers, n_heads))
+    factors = check_shape("head_mask", head_mask, (n_heads,), (n_layers, n_heads))
+    factors = check_numbers("head_mask", factors, dtype)
     return np.broadcast_to(factors, (n_layers, n_heads))
 
 
@@ -202,21 +225,28 @@ def check_rng(rng: Any) -> "np.random.Generator | None":
     return rng
 
 
+def check_seed(seed: Any) -> int:
+    """Return the seed that parameters are drawn from, a whole number of at least 0."""
+    if type(seed) is bool or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise InputError(
+            f"seed: expected a whole number of at least 0, found {shown(seed)}"
+        )
+    return int(seed)
+
+
 # --- labels ---------------------------------------------------------------------------
 
 
 def check_token_labels(labels: Any, batch: int, length: int, end: int) -> Array:
     """Return one label below `end`, or −100, for each token, (B, L)."""
-    labels = check_integers("labels", labels, end, also=IGNORED)
-    check_shape("labels", labels, (batch, length))
-    return labels
+    labels = check_shape("labels", labels, (batch, length))
+    return check_integers("labels", labels, end, also=IGNORED)
 
 
 def check_class_labels(labels: Any, batch: int, end: int) -> Array:
     """Return one label below `end`, or −100, for each sequence: (B,), or (B, 1)."""
-    labels = check_integers("labels", labels, end, also=IGNORED)
-    check_shape("labels", labels, (batch,), (batch, 1))
-    return labels.reshape(batch)
+    labels = check_shape("labels", labels, (batch,), (batch, 1))
+    return check_integers("labels", labels, end, also=IGNORED).reshape(batch)
 
 
 def problem_type(labels: Any, config: DistilBertConfig) -> str:
@@ -241,12 +271,11 @@ def check_sequence_labels(
     B, C = shape
     if problem_type == "single_label_classification":
         return check_class_labels(labels, B, C)
+    labels = check_shape("labels", labels, (B, C), *([(B,)] if C == 1 else []))
     numbers = check_numbers("labels", labels, dtype)
-    check_shape("labels", numbers, (B, C), *([(B,)] if C == 1 else []))
-    in_range = (numbers >= 0) & (numbers <= 1)
-    if problem_type == "multi_label_classification" and not in_range.all():
-        wrong = numbers[~in_range][0]
-        raise InputError(f"labels: found {wrong}, expected truths from 0 to 1")
+    if problem_type == "multi_label_classification":
+        outside = (numbers < 0) | (numbers > 1)
+        refuse("labels", numbers, outside, "truths from 0 to 1")
     return numbers.reshape(B, C)
 
 
@@ -255,9 +284,10 @@ def check_answer(name: str, positions: Any, batch: int) -> Array:
 
     Any integer will do: the loss knows what those outside the text mean.
     """
+    positions = check_shape(name, positions, (batch,), (batch, 1))
     positions = as_integers(name, positions)
-    check_shape(name, positions, (batch,), (batch, 1))
-    largest = np.iinfo(np.int64).max             # uint64 beyond it would turn negative
+    # Of uint64, what is beyond int64 would turn negative.
+    largest = min(np.iinfo(positions.dtype).max, np.iinfo(np.int64).max)
     return np.minimum(positions, largest).astype(np.int64).reshape(batch)
 
 
@@ -290,8 +320,9 @@ def check_cotangents(out: Any, cotangents: Any, dtype: np.dtype) -> dict[str, An
     del fields["trace"]
     for name in cotangents:
         if name not in fields:
+            expected = ", ".join(fields)
             raise InputError(
-                f"cotangents: found {name!r}, expected some of {', '.join(fields)}"
+                f"cotangents: found {shown(name)}, expected some of {expected}"
             )
     return {
         name: check_cotangent(f"cotangents[{name!r}]", gradient, fields[name], dtype)
@@ -302,9 +333,8 @@ def check_cotangents(out: Any, cotangents: Any, dtype: np.dtype) -> dict[str, An
 def check_cotangent(name: str, gradient: Any, output: Any, dtype: np.dtype) -> Any:
     """Return the gradient of one output, checked: it has the output's shape."""
     if not isinstance(output, tuple):
-        numbers = check_numbers(name, gradient, dtype)
-        check_shape(name, numbers, np.shape(output))
-        return numbers
+        gradient = check_shape(name, gradient, np.shape(output))
+        return check_numbers(name, gradient, dtype)
     is_list = isinstance(gradient, (list, tuple))
     if not is_list or len(gradient) != len(output):
         found = len(gradient) if is_list else shown(gradient)

@@ -15,7 +15,7 @@ from .attention import used_weights
 from .config import DistilBertConfig
 from .embeddings import embeddings, embeddings_backward
 from .encoder import transformer, transformer_backward
-from .errors import ConfigError, InputError
+from .errors import ConfigError, InputError, shown
 from .files import written_whole
 from .functions import Array
 from .outputs import (
@@ -46,6 +46,7 @@ class DistilBertPreTrainedModel:
         self, config: DistilBertConfig, *, seed: int = 0, dtype: Any = np.float32
     ) -> None:
         self._set_up(config, dtype)
+        seed = inputs.check_seed(seed)
         self.params: Tree = weights.new_params(config, self.head, seed, self.dtype)
         self.load_report: weights.LoadReport | None = None
 
@@ -62,6 +63,7 @@ class DistilBertPreTrainedModel:
         `model.load_report` tells what became of every tensor. Raises CheckpointError
         or ConfigError where the files cannot be used.
         """
+        seed = inputs.check_seed(seed)
         folder = hub.find_model(
             name_or_path, hub.CONFIG_FILES, hub.WEIGHT_FILES,
             revision=revision, local_files_only=local_files_only, cache_dir=cache_dir,
@@ -85,7 +87,8 @@ class DistilBertPreTrainedModel:
 
     def _set_up(self, config: DistilBertConfig, dtype: Any) -> None:
         if not isinstance(config, DistilBertConfig):
-            raise ConfigError(f"config: expected a DistilBertConfig, found {config!r}")
+            found = shown(config)
+            raise ConfigError(f"config: expected a DistilBertConfig, found {found}")
         config.check()
         self.check_config(config)
         self.config = config
@@ -137,9 +140,10 @@ class DistilBertPreTrainedModel:
         position_ids          (L,), (1, L) or (B, L) rows of the position table
         head_mask             (H,) or (N, H) factors for the heads' attention weights
         token_type_ids        ignored, with a warning: DistilBERT has none
-        output_attentions     every block's attention weights (None: as config says)
-        output_hidden_states  every block's output, and the embeddings' (likewise)
-        trace                 every intermediate by its name, as in trace.py
+        output_attentions     True: every block's attention weights, too
+        output_hidden_states  True: every block's output, and the embeddings', too
+                              (None, for either: as the configuration says)
+        trace                 True: every intermediate by its name, as in trace.py
         rng                   draws what dropout drops, as in training; None: no dropout
 
         Raises InputError where an argument is not as described.
@@ -149,6 +153,10 @@ class DistilBertPreTrainedModel:
             output_attentions = config.output_attentions
         if output_hidden_states is None:
             output_hidden_states = config.output_hidden_states
+        inputs.check_flags(
+            output_attentions=output_attentions, trace=trace,
+            output_hidden_states=output_hidden_states,
+        )
         given = inputs.check_inputs(
             config, self.dtype, input_ids, inputs_embeds, attention_mask, position_ids,
             head_mask, token_type_ids,
@@ -232,10 +240,10 @@ def check_dtype(dtype: Any) -> np.dtype:
     """Return the NumPy dtype to compute in; raise InputError for any but two."""
     try:
         checked = None if dtype is None else np.dtype(dtype)
-    except TypeError:
+    except Exception:                            # not of one kind
         checked = None
     if checked not in (np.float32, np.float64):
-        raise InputError(f"dtype: expected float32 or float64, found {dtype!r}")
+        raise InputError(f"dtype: expected float32 or float64, found {shown(dtype)}")
     return checked
 
 

@@ -2,10 +2,12 @@
 
 Text is lower-cased (uncased models), split at spaces and punctuation, and each word cut
 into the longest pieces that the vocabulary knows; `##` marks a piece that continues a
-word. `[CLS]` opens a sequence and `[SEP]` closes it.
+word. `[CLS]` opens a sequence and `[SEP]` closes it. Where a text says `[MASK]`, or the
+name of another special token, it is that token.
 """
 
 import json
+import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,8 +19,9 @@ import numpy as np
 
 from . import hub
 from .config import one_of
-from .errors import CheckpointError, InputError
+from .errors import CheckpointError, InputError, shown
 from .files import read_json, read_text, written_whole
+from .inputs import check_flags
 
 if TYPE_CHECKING:                                # imported where used: it takes time
     from tokenizers import Encoding, Tokenizer
@@ -42,6 +45,8 @@ PADDING = {
 SIDES = {"right": "right", "left": "left"}
 
 MAX_LENGTH = 512                                 # where a checkpoint sets no other
+MOST_TOKENS = (1 << 32) - 1                      # that the library can count
+MOST_PADDED = 10**6                              # it ends Python where memory does
 SETTINGS = {                                     # what is read of tokenizer_config.json
     "do_lower_case": one_of(True, False),
     "strip_accents": one_of(True, False, None),
@@ -54,9 +59,17 @@ NORMALIZER = {                                   # and what the library calls th
     "strip_accents": "strip_accents",
     "tokenize_chinese_chars": "handle_chinese_chars",
 }
-# A backend keeps its settings for truncation: no thread may change those of another.
-ENCODING = Lock()
 CLEAN_UP = (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're")
+
+# How texts are to be cut is set in the library's tokenizer before it encodes them. One
+# thread at a time may do so, and no process is forked meanwhile: the child's lock would
+# be held for ever.
+ENCODING = Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=ENCODING.acquire, after_in_parent=ENCODING.release,
+        after_in_child=ENCODING.release,
+    )
 
 
 class BatchEncoding(dict):
@@ -161,17 +174,22 @@ class DistilBertTokenizer:
         `overflow_to_sample_mapping` then tells which text each row is from. Raises
         InputError.
         """
-        if return_tensors not in (None, "np"):
-            raise InputError(
-                f"return_tensors: expected 'np' or None, found {return_tensors!r}"
-            )
+        choose("return_tensors", return_tensors, {"np": "np", None: None})
+        check_flags(
+            add_special_tokens=add_special_tokens,
+            is_split_into_words=is_split_into_words,
+            return_offsets_mapping=return_offsets_mapping,
+            return_special_tokens_mask=return_special_tokens_mask,
+            return_overflowing_tokens=return_overflowing_tokens,
+        )
         pad_to = choose("padding", padding, PADDING)
         strategy = choose("truncation", truncation, TRUNCATION)
         if truncation is None and padding is False and max_length is not None:
             strategy = "longest_first"
         length = self.model_max_length if max_length is None else max_length
-        check_length("max_length", length)
-        check_length("stride", stride)
+        most = MOST_PADDED if pad_to == "max_length" else MOST_TOKENS
+        check_length("max_length", length, most)
+        check_length("stride", stride, MOST_TOKENS)
         single, texts = as_batch(text, text_pair, is_split_into_words)
         kind = {"split": is_split_into_words, "special": add_special_tokens}
         if strategy:
@@ -265,10 +283,15 @@ class DistilBertTokenizer:
 
     def decode(self, ids: Any, skip_special_tokens: bool = False) -> Any:
         """Return the text of a sequence of ids, or of each of several sequences."""
-        if is_batch_of_ids(ids):
-            return [self.decode(row, skip_special_tokens) for row in ids]
-        self.convert_ids_to_tokens(ids)          # refuses ids the library would drop
-        numbers = np.atleast_1d(ids).tolist()
+        check_flags(skip_special_tokens=skip_special_tokens)
+        ids = each(as_plain, ids)
+        if isinstance(ids, list) and ids and isinstance(ids[0], list):
+            return [self._decode(row, skip_special_tokens) for row in ids]
+        return self._decode(ids, skip_special_tokens)
+
+    def _decode(self, ids: Any, skip_special_tokens: bool) -> str:
+        numbers = ids if isinstance(ids, list) else [ids]
+        self.convert_ids_to_tokens(numbers)      # refuses ids the library would drop
         text = self.backend.decode(numbers, skip_special_tokens=skip_special_tokens)
         if self.clean_up_tokenization_spaces:
             for mark in CLEAN_UP:
@@ -279,30 +302,34 @@ class DistilBertTokenizer:
         self, sequences: Any, skip_special_tokens: bool = False
     ) -> list[str]:
         """Return the text of each sequence of ids."""
-        return [self.decode(ids, skip_special_tokens) for ids in sequences]
+        rows = as_plain(sequences)
+        if not isinstance(rows, list):
+            raise InputError(f"sequences: expected several, found {shown(sequences)}")
+        return [self.decode(ids, skip_special_tokens) for ids in rows]
 
     def convert_ids_to_tokens(self, ids: Any) -> Any:
         """Return the token of one id, or of each of several."""
-        if isinstance(ids, (int, np.integer)):
-            try:
-                token = self.backend.id_to_token(int(ids))
-            except OverflowError:                # below 0, or above 32 bits
-                token = None
-            if token is None:
-                raise InputError(f"ids: found {ids}, expected 0 to {len(self) - 1}")
-            return token
-        if isinstance(ids, str) or not isinstance(ids, Iterable):
-            raise InputError(f"ids: expected whole numbers, found {ids!r:.60}")
-        return [self.convert_ids_to_tokens(number) for number in ids]
+        return each(self._token, ids)
+
+    def _token(self, number: Any) -> str:
+        try:
+            token = self.backend.id_to_token(as_id(number))
+        except OverflowError:                    # below 0, or above 32 bits
+            token = None
+        if token is None:
+            raise InputError(
+                f"ids: found {shown(number)}, expected 0 to {len(self) - 1}"
+            )
+        return token
 
     def convert_tokens_to_ids(self, tokens: str | Iterable[str]) -> Any:
         """Return the id of one token, or of each of several; unknown ones are [UNK]."""
-        if isinstance(tokens, str):
-            number = self.backend.token_to_id(tokens)
-            return self.unk_token_id if number is None else number
-        if not isinstance(tokens, Iterable):
-            raise InputError(f"tokens: expected a token or several, found {tokens!r}")
-        return [self.convert_tokens_to_ids(token) for token in tokens]
+        return each(self._id, tokens)
+
+    def _id(self, token: Any) -> int:
+        check_text("tokens", token, is_string)
+        number = self.backend.token_to_id(token)
+        return self.unk_token_id if number is None else number
 
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
         """Return the text that tokens make, the pieces of a word joined."""
@@ -334,11 +361,13 @@ class DistilBertTokenizer:
         for name, attribute in NORMALIZER.items():
             if hasattr(normalizer, attribute):
                 settings[name] = getattr(normalizer, attribute)
-        self.backend.no_truncation()
+        with ENCODING:
+            self.backend.no_truncation()
+            whole = self.backend.to_str(pretty=True)
         texts = {
             "tokenizer_config.json": json.dumps(settings, indent=2, sort_keys=True),
             "vocab.txt": "\n".join(sorted(vocabulary, key=vocabulary.get)),
-            "tokenizer.json": self.backend.to_str(pretty=True),
+            "tokenizer.json": whole,
         }
         with written_whole(folder) as path:
             for name, text in texts.items():
@@ -354,14 +383,17 @@ def choose(name: str, value: Any, known: dict[Any, str | None]) -> str | None:
         return known[value]
     except (KeyError, TypeError):
         options = ", ".join(repr(option) for option in known)
-        message = f"{name}: expected one of {options}, found {value!r}"
+        message = f"{name}: expected one of {options}, found {shown(value)}"
         raise InputError(message) from None
 
 
-def check_length(name: str, length: Any) -> None:
-    """Raise InputError unless this is a number of tokens."""
-    if not isinstance(length, (int, np.integer)) or not 0 <= length < 1 << 32:
-        raise InputError(f"{name}: expected a whole number, found {length!r}")
+def check_length(name: str, length: Any, most: int) -> None:
+    """Raise InputError unless this is a number of tokens, `most` at most."""
+    is_whole = isinstance(length, (int, np.integer)) and type(length) is not bool
+    if not is_whole or not 0 <= length <= most:
+        raise InputError(
+            f"{name}: expected a whole number up to {most:,}, found {shown(length)}"
+        )
 
 
 def check_windows(
@@ -396,7 +428,7 @@ def as_batch(text: Any, text_pair: Any, split: bool) -> tuple[bool, list]:
     single = is_text(text)
     texts = [text] if single else text
     if not isinstance(texts, (list, tuple)) or not texts:
-        raise InputError(f"text: expected a text or several, found {text!r:.60}")
+        raise InputError(f"text: expected a text or several, found {shown(text)}")
     if single and isinstance(text_pair, (str, list)) and not text_pair:
         text_pair = None                         # as in transformers
     if text_pair is not None:
@@ -428,7 +460,7 @@ def is_words(value: Any) -> bool:
 def check_text(name: str, value: Any, is_text: Callable[[Any], bool]) -> None:
     """Raise InputError unless this is a text that UTF-8 can write."""
     if not is_text(value):
-        raise InputError(f"{name}: expected a text, found {value!r:.60}")
+        raise InputError(f"{name}: expected a text, found {shown(value)}")
     try:
         "".join(value).encode()
     except UnicodeEncodeError as error:
@@ -437,10 +469,29 @@ def check_text(name: str, value: Any, is_text: Callable[[Any], bool]) -> None:
         ) from None
 
 
-def is_batch_of_ids(value: Any) -> bool:
-    """Whether these are several sequences of ids, not one."""
-    rows = (list, tuple, np.ndarray)
-    return isinstance(value, rows) and len(value) > 0 and isinstance(value[0], rows)
+def as_plain(value: Any) -> Any:
+    """Return arrays, and whatever else has elements, as lists; others as they are."""
+    if hasattr(value, "tolist"):                 # arrays and numbers of NumPy, PyTorch
+        value = value.tolist()
+    is_text = isinstance(value, (str, bytes))
+    return list(value) if isinstance(value, Iterable) and not is_text else value
+
+
+def each(function: Callable[[Any], Any], value: Any) -> Any:
+    """Return function(value); where the value has elements, a list of it for each."""
+    value = as_plain(value)
+    return [function(v) for v in value] if isinstance(value, list) else function(value)
+
+
+def as_id(number: Any) -> int:
+    """Return a whole number as Python's own; raise InputError if it is none."""
+    try:
+        if type(number) is bool:
+            raise TypeError
+        return operator.index(number)
+    except TypeError:
+        message = f"ids: expected whole numbers, found {shown(number)}"
+        raise InputError(message) from None
 
 
 def as_rows(name: str, rows: Sequence[Sequence[Any]]) -> np.ndarray:

@@ -8,7 +8,7 @@ layer reads stands under the layer before it. config.py explains the letters.
 """
 
 from .config import DistilBertConfig
-from .errors import InputError
+from .errors import InputError, shown
 
 INPUTS = {
     "input_ids": "B L",                  # or inputs_embeds "B L D"
@@ -64,8 +64,9 @@ HEADS = {
 
 def check_head(head: str) -> None:
     """Raise InputError unless there is a head of this name."""
-    if head not in HEADS:
-        raise InputError(f"head: expected one of {', '.join(HEADS)}, found {head!r}")
+    if not isinstance(head, str) or head not in HEADS:
+        known = ", ".join(HEADS)
+        raise InputError(f"head: expected one of {known}, found {shown(head)}")
 
 
 def trace_table(config: DistilBertConfig, head: str) -> dict[str, str]:

@@ -34,7 +34,8 @@ MASKED = [
 ]
 WORDS = ["Anna", "lives", "in", "Łódź", "supercalifragilistic", "你好", "don't", "!"]
 CONTEXTS = [
-    "Anna lives in Paris, paris, PARIS.", LONG, "Ünïcödé façade, naïve Łódź & İstanbul!", "hot",
+    "Anna lives in Paris, paris, PARIS.", LONG, "hot",
+    "Ünïcödé façade, naïve Łódź & İstanbul!",
     "你好,世界 — 東京 is a city 🤗 of many people", "supercalifragilistic unbelievably",
     "Ben saw a cat. It was black.\n\nThen the cat saw Ben, and ran to the house. " * 4,
 ]

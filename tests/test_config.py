@@ -184,30 +184,48 @@ BAD = [
     *({name: value}
       for name in ("vocab_size", "max_position_embeddings", "n_heads", "dim",
                    "hidden_dim")
-      for value in (0, -1, 1.5, 64.0, "64", True, None, [64])),
-    *({"n_layers": value} for value in (-1, 1.5, "6", False, None)),
+      for value in (0, -1, 1.5, 64.0, "64", True, None, [64], 10**9 + 1)),
+    *({"n_layers": value} for value in (-1, 1.5, "6", False, None, 10_001)),
     *({"dim": dim} for dim in (13, 767)),
     *({name: value}
       for name in ("dropout", "attention_dropout", "qa_dropout", "seq_classif_dropout")
       for value in (-0.1, 1.1, float("nan"), "0.1", True, None)),
-    *({"initializer_range": value} for value in (-1, float("inf"), "0.02", None)),
+    *({"initializer_range": value}
+      for value in (-1, float("inf"), float("nan"), 1e7, 10**400, "0.02", None)),
     *({"sinusoidal_pos_embds": value} for value in (0, "false", None)),
     *({"tie_word_embeddings": value} for value in (1, "true", None)),
     *({"activation": value} for value in ("swish", "GELU", None, 1, ["gelu"])),
     *({"problem_type": value} for value in ("classification", "", 1, ["regression"])),
     *({"pad_token_id": value} for value in (-1, 30522, 1.0, "0", True)),
-    *({"num_labels": value} for value in (0, -1, 2.0, "2", True)),
+    *({"num_labels": value} for value in (0, -1, 2.0, "2", True, 10**6 + 1, 10**99)),
     *({"id2label": value} for value in ({}, ["a"], "a", {1: "a"}, {"x": "a"},
                                         {None: "a"}, {0: "a", 2: "b"},
-                                        {float("inf"): "a"})),
+                                        {float("inf"): "a"}, {0.5: "a"})),
     *({"label2id": value} for value in (["a"], {"a": 1}, {"a": 0, "b": 0}, {"a": "x"},
-                                        {"a": [0]}, {"a": None})),
+                                        {"a": [0]}, {"a": None}, {"a": 0.5})),
 ]
 
 
 @pytest.mark.parametrize("field", BAD, ids=str)
 def test_a_field_that_cannot_be_used_is_named(field):
-    assert refusal(DistilBertConfig, **field).startswith(f"{next(iter(field))}: ")
+    (name, value), = field.items()
+    message = refusal(DistilBertConfig, **field)
+    before, found, after = message.partition(", found ")
+    assert before.startswith(f"{name}: ") and found
+    if name not in ("id2label", "label2id"):     # of these, the numbers are shown
+        assert after == repr(value)[:60]
+
+
+@pytest.mark.parametrize("field", BAD, ids=str)
+def test_a_field_set_later_is_refused_before_a_model_is_built(field):
+    config = DistilBertConfig(**SMALL)
+    (name, value), = field.items()
+
+    def build():
+        setattr(config, name, value)
+        DistilBertModel(config)
+
+    assert refusal(build).startswith(f"{name}: ")
 
 
 def test_a_bad_field_is_refused_with_its_file(tmp_path):
@@ -294,7 +312,19 @@ def test_a_misspelt_attribute_is_refused():
         config.n_layer = 3
 
 
-@pytest.mark.parametrize("name", ["check", "to_dict", "__class__"])
+@pytest.mark.parametrize("name", ["check", "to_dict", "__class__", 5])
 def test_a_field_cannot_take_the_name_of_a_method(name):
-    with pytest.raises(ConfigError, match=name):
-        DistilBertConfig.from_dict({name: 1})
+    message = f"{name}: not a name that a field can have"
+    assert refusal(DistilBertConfig.from_dict, {name: 1}) == message
+    if isinstance(name, str):
+        assert refusal(setattr, DistilBertConfig(), name, 1) == message
+
+
+def test_labels_set_later_are_those_of_a_file():
+    config = DistilBertConfig()
+    config.id2label = {"1": "blue", "0": "red", "2": 3}
+    assert config.id2label == {0: "red", 1: "blue", 2: "3"} and config.num_labels == 3
+    message = "id2label: numbers must run 0, 1, 2, …, found [1]"
+    assert refusal(setattr, config, "id2label", {1: "blue"}) == message
+    del config.id2label[0], config.id2label[2]
+    assert refusal(DistilBertModel, config) == message

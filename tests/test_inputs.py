@@ -1,6 +1,7 @@
 """Bad input to a call: one line naming the argument, what was found, what expected."""
 
 import linecache
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -9,11 +10,43 @@ from cases import SMALL
 import distilbert_np as dn
 
 IDS = np.arange(10).reshape(2, 5)
+MASKED = np.ma.array(IDS, mask=IDS > 7)
+FAR = 10**9                                      # so many rows would fill any memory
 NAN, INF = float("nan"), float("inf")
 
 
 def model(cls=dn.DistilBertModel, **changes):
     return cls(dn.DistilBertConfig(**SMALL | changes))
+
+
+class Unreadable:
+    """What looks like an array and will not become one, as some tensors do."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __array__(self, dtype=None, copy=None):
+        raise self.error
+
+
+class Unprintable:
+    """What cannot even be printed."""
+
+    def __repr__(self):
+        raise RuntimeError
+
+
+def nested(depth):
+    """Return a list in a list in a list …"""
+    value = [1]
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def repeated(row, rows=FAR):
+    """Return an array of very many rows that takes the memory of one."""
+    return np.broadcast_to(np.asarray(row), (rows, *np.shape(row)))
 
 
 def refuses(call, *words):
@@ -23,7 +56,7 @@ def refuses(call, *words):
     message = str(caught.value)
     assert "\n" not in message
     for word in words:
-        assert word in message
+        assert word in message, message
 
 
 @pytest.mark.parametrize(
@@ -35,7 +68,24 @@ def refuses(call, *words):
         ([[True, False]], ("input_ids", "integers", "bool")),
         (np.array([[2**63 + 5]], np.uint64), ("input_ids", "9223372036854775813")),
         ([[1, 2], [3]], ("input_ids", "unequal length")),
-        ([["a"]], ("input_ids", "integers")),
+        ([["a"]], ("input_ids", "numbers", "[['a']]")),
+        (np.array([[b"a"]]), ("input_ids", "numbers", "b'a'")),
+        (IDS.astype(object), ("input_ids", "numbers", "object")),
+        ([[1, Decimal(2)]], ("input_ids", "numbers", "Decimal('2')")),
+        (IDS * 1j, ("input_ids", "integers", "complex128")),
+        (IDS.astype("M8[s]"), ("input_ids", "numbers", "datetime64[s]")),
+        (IDS.astype("m8[s]"), ("input_ids", "numbers", "timedelta64[s]")),
+        (np.zeros((2, 5), [("a", int)]), ("input_ids", "numbers", "('a', '<i8')")),
+        (MASKED, ("input_ids", "masked", "filled")),
+        ([[[1], [2, 3]], [[4]]], ("input_ids", "unequal length")),
+        (nested(99), ("input_ids", "unequal length")),
+        (Unreadable(RuntimeError("it requires\ngrad")), ("input_ids", "requires grad")),
+        (Unreadable(TypeError("on a GPU")), ("input_ids", "cannot", "on a GPU")),
+        ([[Unreadable(TypeError("on a GPU"))]], ("input_ids", "cannot", "on a GPU")),
+        (Unprintable(), ("input_ids", "numbers", "a Unprintable")),
+        ([[10**5000]], ("input_ids", "numbers", "a list")),
+        ((i for i in range(3)), ("input_ids", "numbers", "generator")),
+        ("ids", ("input_ids", "numbers", "'ids'")),
         ([[2**70]], ("input_ids", "1180591620717411303424")),
         ([[1, None]], ("input_ids", "numbers")),
         ({"input_ids": [[1]]}, ("input_ids", "model(**inputs)")),
@@ -44,7 +94,11 @@ def refuses(call, *words):
         (IDS[None], ("input_ids", "(1, 2, 5)")),
         (np.zeros((0, 5), int), ("input_ids", "(0, 5)")),
         (np.zeros((2, 0), int), ("input_ids", "(2, 0)")),
-        (np.zeros((1, 13), int), ("13 tokens", "12 positions")),
+        ([], ("input_ids", "(0,)")),
+        (np.zeros((1, 13), int), ("input_ids", "13 tokens", "12 positions")),
+        (np.broadcast_to(1, (3, FAR)), ("input_ids", "1000000000 tokens")),
+        (repeated([1.0]), ("input_ids", "integers", "float64")),
+        (repeated([]), ("input_ids", "(1000000000, 0)")),
     ],
 )
 def test_ids(ids, words):
@@ -68,11 +122,17 @@ def test_lists_are_arrays():
         (np.ones((5, 2)), ("attention_mask", "(5, 2)", "(2, 5)")),
         (np.ones(5), ("attention_mask", "(5,)", "(2, 5)")),
         (np.ones((2, 1, 1, 5)), ("attention_mask", "(2, 1, 1, 5)")),
-        (np.full((2, 5), NAN), ("attention_mask", "0", "1")),
-        (np.full((2, 5), 0.5), ("attention_mask", "0", "1")),
-        (np.full((2, 5), 2), ("attention_mask", "0", "1")),
-        (np.full((2, 5), -1), ("attention_mask", "0", "1")),
-        (np.full((2, 5), "1"), ("attention_mask", "0", "1")),
+        (np.full((2, 5), NAN), ("attention_mask", "found nan at position (0, 0)",
+                                "expected 0 (hidden) or 1 (seen)")),
+        (np.full((2, 5), 0.5), ("attention_mask", "found 0.5")),
+        (np.eye(2, 5) + 1, ("attention_mask", "found 2.0 at position (0, 0)")),
+        (-np.eye(2, 5, 3, int), ("attention_mask", "found -1 at position (0, 3)")),
+        (np.full((2, 5), "1"), ("attention_mask", "numbers", "<U1")),
+        (np.ones((2, 5), complex), ("attention_mask", "0 (hidden)", "complex128")),
+        (MASKED > 3, ("attention_mask", "masked", "filled")),
+        (1, ("attention_mask", "()", "(2, 5)")),
+        (np.ones((0, 5)), ("attention_mask", "(0, 5)", "(2, 5)")),
+        (repeated([1] * 5), ("attention_mask", "(1000000000, 5)", "(2, 5)")),
         ([[1] * 5, [1] * 4], ("attention_mask", "unequal length")),
     ],
 )
@@ -98,9 +158,15 @@ def test_exactly_one_of_ids_and_embeds():
     [
         (np.zeros((2, 5, 11)), ("inputs_embeds", "(2, 5, 11)", "12")),
         (np.zeros((2, 5)), ("inputs_embeds", "(2, 5)")),
-        (np.full((1, 2, 12), NAN), ("inputs_embeds", "NaN")),
-        (np.full((1, 2, 12), 1e300), ("inputs_embeds", "too large", "float32")),
+        (np.full((1, 2, 12), NAN), ("inputs_embeds", "nan at position (0, 0, 0)")),
+        (np.full((1, 2, 12), INF), ("inputs_embeds", "inf at position (0, 0, 0)")),
+        (np.full((1, 2, 12), 1e300), ("inputs_embeds", "found 1e+300 at", "float32")),
         (np.zeros((1, 2, 12), complex), ("inputs_embeds", "complex128")),
+        (np.zeros((1, 2, 12), bool), ("inputs_embeds", "numbers", "bool")),
+        (np.zeros((0, 2, 12)), ("inputs_embeds", "(0, 2, 12)", "none of them 0")),
+        (np.zeros((2, 0, 12)), ("inputs_embeds", "(2, 0, 12)", "none of them 0")),
+        (np.zeros((1, 13, 12)), ("inputs_embeds", "13 tokens", "12 positions")),
+        (repeated([[0.0] * 11]), ("inputs_embeds", "(1000000000, 1, 11)", "12)")),
     ],
 )
 def test_embeds(embeds, words):
@@ -113,7 +179,9 @@ def test_embeds(embeds, words):
         ([[0, 1, 2, 3, 12]], ("position_ids", "12", "(0, 4)", "0 to 11")),
         ([0, 1, 2], ("position_ids", "(3,)", "(2, 5)")),
         (np.zeros(13, int), ("position_ids", "(13,)")),
-        ([[0.0] * 5], ("position_ids", "integers")),
+        ([[0.0] * 5], ("position_ids", "integers", "float64")),
+        ([-1, 0, 1, 2, 3], ("position_ids", "found -1 at position (0,)")),
+        (repeated(range(5)), ("position_ids", "(1000000000, 5)")),
     ],
 )
 def test_positions(positions, words):
@@ -125,7 +193,9 @@ def test_positions(positions, words):
     [
         (np.ones(2), ("head_mask", "(2,)", "(3,)", "(2, 3)")),
         (np.ones((3, 2)), ("head_mask", "(3, 2)")),
-        ([1, NAN, 1], ("head_mask", "NaN")),
+        ([1, NAN, 1], ("head_mask", "found nan at position (1,)")),
+        ([True, False, True], ("head_mask", "numbers", "bool")),
+        (repeated([1] * 3), ("head_mask", "(1000000000, 3)")),
     ],
 )
 def test_head_masks(head_mask, words):
@@ -147,6 +217,31 @@ def test_rngs(rng, words):
     for cls in (dn.DistilBertModel, MLM, CLASSIFY, TAG, ANSWER):
         refuses(lambda cls=cls: model(cls)(IDS, rng=rng), *words)
     refuses(lambda: model(CHOOSE)(IDS[None], rng=rng), *words)
+
+
+@pytest.mark.parametrize("name", ["output_attentions", "output_hidden_states", "trace"])
+@pytest.mark.parametrize("value", ["no", 1, 0.0, [True], np.zeros(1, bool), np.True_],
+                         ids=repr)
+def test_a_switch_is_true_or_false(name, value):
+    for cls in (dn.DistilBertModel, MLM, CLASSIFY, TAG, ANSWER):
+        refuses(lambda cls=cls: model(cls)(IDS, **{name: value}),
+                f"{name}: expected True or False, found {value!r}")
+    refuses(lambda: model(CHOOSE)(IDS[None], **{name: value}), name, "True or False")
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "0", None, True, [0], np.int8(-1)], ids=repr)
+def test_seeds(seed):
+    words = ("seed: expected a whole number of at least 0", f"found {seed!r}")
+    refuses(lambda: dn.DistilBertModel(dn.DistilBertConfig(**SMALL), seed=seed), *words)
+    refuses(lambda: dn.DistilBertModel.from_pretrained("tiny", seed=seed), *words)
+
+
+def test_any_whole_number_is_a_seed():
+    config = dn.DistilBertConfig(**SMALL)
+    words = [dn.DistilBertModel(config, seed=seed).word_embeddings
+             for seed in (3, np.uint8(3), 2**99)]
+    np.testing.assert_array_equal(words[0], words[1])
+    assert (words[0] != words[2]).any()
 
 
 def test_token_types_are_ignored_with_one_warning():
@@ -191,13 +286,22 @@ def test_a_configuration_is_checked_again_when_a_model_is_built():
 
 
 def test_a_misspelt_argument_is_named():
-    with pytest.raises(TypeError, match="atention_mask"):
-        model()(IDS, atention_mask=np.ones((2, 5)))
+    for cls in (dn.DistilBertModel, MLM, CLASSIFY, TAG, ANSWER, CHOOSE):
+        ids = IDS[None] if cls is CHOOSE else IDS
+        with pytest.raises(TypeError, match="'atention_mask'"):
+            model(cls)(ids, atention_mask=np.ones((2, 5)))
+        with pytest.raises(TypeError, match="'lables'"):
+            model(cls)(ids, lables=IDS)
 
 
-def test_an_unknown_dtype():
+@pytest.mark.parametrize(
+    "dtype", [np.float16, "(2,", "1,(", [("a", "f4")] * 2, "\ud800", ">f4", None, 5],
+    ids=repr,
+)
+def test_an_unknown_dtype(dtype):
     config = dn.DistilBertConfig(**SMALL)
-    refuses(lambda: dn.DistilBertModel(config, dtype=np.float16), "dtype", "float16")
+    refuses(lambda: dn.DistilBertModel(config, dtype=dtype),
+            f"dtype: expected float32 or float64, found {dtype!r}")
 
 
 MLM, CLASSIFY, TAG, ANSWER, CHOOSE = (
@@ -215,19 +319,38 @@ MLM, CLASSIFY, TAG, ANSWER, CHOOSE = (
         (MLM, {}, IDS + 36, ("labels", "40", "(0, 4)", "0 to 39", "-100")),
         (MLM, {}, IDS - 1, ("labels", "-1", "(0, 0)")),
         (MLM, {}, IDS.T, ("labels", "(5, 2)", "(2, 5)")),
-        (MLM, {}, IDS.astype(float), ("labels", "integers")),
+        (MLM, {}, IDS.astype(float), ("labels", "integers", "float64")),
+        (MLM, {}, IDS > 0, ("labels", "integers", "bool")),
+        (MLM, {}, MASKED, ("labels", "masked")),
+        (MLM, {}, 5, ("labels", "()", "(2, 5)")),
+        (MLM, {}, [[0] * 5, [0] * 4], ("labels", "unequal length")),
+        (MLM, {}, repeated([0] * 5), ("labels", "(1000000000, 5)", "(2, 5)")),
         (TAG, {}, np.full((2, 5), 2), ("labels", "2", "0 to 1")),
         (TAG, {}, [0, 1], ("labels", "(2,)", "(2, 5)")),
+        (TAG, {}, np.zeros((5, 2), int), ("labels", "(5, 2)", "(2, 5)")),
         (CLASSIFY, {}, [0, 2], ("labels", "2", "(1,)", "0 to 1")),
+        (CLASSIFY, {}, [0, -1], ("labels", "found -1", "(1,)", "0 to 1, or -100")),
+        (CLASSIFY, {}, np.array([0, 2**63], np.uint64), ("labels", str(2**63), "(1,)")),
+        (CLASSIFY, {}, [True, False], ("labels", "(2,)", "(2, 2)")),
+        (CLASSIFY, {}, 1, ("labels", "()", "(2,) or (2, 1)")),
+        (CLASSIFY, {}, ["yes", "no"], ("labels", "numbers", "['yes', 'no']")),
+        (CLASSIFY, {}, repeated(0), ("labels", "(1000000000,)", "(2,)")),
+        (CLASSIFY, {}, repeated([0.0, 1.0]), ("labels", "(1000000000, 2)", "(2, 2)")),
         (CLASSIFY, {}, [[0, 1]], ("labels", "(1, 2)", "(2,)")),
         (CLASSIFY, {}, [0, 1, 0], ("labels", "(3,)")),
         (CLASSIFY, {}, [0.5, 1.0], ("labels", "(2,)", "(2, 2)")),
-        (CLASSIFY, {}, [[0.5, 1.0], [0.0, -1.0]], ("labels", "-1.0", "0 to 1")),
+        (CLASSIFY, {}, [[0.5, 1.0], [0.0, -1.0]],
+         ("labels", "found -1.0 at position (1, 1)", "0 to 1")),
+        (CLASSIFY, {}, [[True, False], [True, True]], ("labels", "numbers", "bool")),
         (CLASSIFY, {"num_labels": 1}, [[1.0, 2.0]], ("labels", "(1, 2)", "(2, 1)")),
-        (CLASSIFY, {"num_labels": 1}, [NAN, 1], ("labels", "NaN")),
+        (CLASSIFY, {"num_labels": 1}, [NAN, 1], ("labels", "found nan", "(0,)")),
         (
             CLASSIFY, {"num_labels": 3, "problem_type": "regression"}, [1.0, 2.0],
             ("labels", "(2,)", "(2, 3)"),
+        ),
+        (
+            CLASSIFY, {"num_labels": 3, "problem_type": "regression"},
+            np.ones((3, 2)), ("labels", "(3, 2)", "(2, 3)"),
         ),
         (
             CLASSIFY, {"problem_type": "single_label_classification"}, [0.0, 1.0],
@@ -239,13 +362,32 @@ def test_labels(cls, changes, labels, words):
     refuses(lambda: model(cls, **changes)(IDS, labels=labels), *words)
 
 
-@pytest.mark.parametrize("positions", [[1.5, 2.0], [1, 2, 3], [[1, 2]]])
-def test_answers(positions):
+@pytest.mark.parametrize(
+    ("positions", "words"),
+    [
+        ([1.5, 2.0], ("integers", "float64")),
+        ([True, False], ("integers", "bool")),
+        (["a", "b"], ("numbers", "['a', 'b']")),
+        ([1, 2, 3], ("(3,)", "(2,) or (2, 1)")),
+        ([[1, 2]], ("(1, 2)", "(2,) or (2, 1)")),
+        (1, ("()", "(2,) or (2, 1)")),
+        (repeated(1), ("(1000000000,)", "(2,)")),
+    ],
+)
+def test_answers(positions, words):
     good = [0, 1]
     refuses(lambda: model(ANSWER)(IDS, start_positions=positions, end_positions=good),
-            "start_positions")
+            "start_positions", *words)
     refuses(lambda: model(ANSWER)(IDS, start_positions=good, end_positions=positions),
-            "end_positions")
+            "end_positions", *words)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int32, np.uint64])
+def test_any_integers_are_positions(kind):
+    starts, ends = np.array([[1, 2], [3, 0]])
+    expected = model(ANSWER)(IDS, start_positions=starts, end_positions=ends).loss
+    given = {"start_positions": starts.astype(kind), "end_positions": ends.astype(kind)}
+    assert model(ANSWER)(IDS, **given).loss == expected
 
 
 def test_a_position_beyond_any_text_is_ignored():
@@ -260,7 +402,15 @@ def test_choices():
     refuses(lambda: model(CHOOSE)(IDS), "input_ids", "(2, 5)", "choices")
     swapped = np.ones((3, 2, 5))
     refuses(lambda: model(CHOOSE)(ids, swapped), "attention_mask", "(3, 2, 5)")
-    refuses(lambda: model(CHOOSE)(ids, labels=[0, 3]), "labels", "3", "0 to 2")
+    short = np.ones((2, 3, 4))
+    refuses(lambda: model(CHOOSE)(ids, short), "attention_mask", "(2, 3, 4)",
+            "(2, 3, 5)")
+    refuses(lambda: model(CHOOSE)(inputs_embeds=ids), "inputs_embeds", "(2, 3, 5)",
+            "(batch, choices, length, dim)")
+    refuses(lambda: model(CHOOSE)(ids, labels=[0, 3]), "labels", "3", "(1,)", "0 to 2")
+    refuses(lambda: model(CHOOSE)(ids, labels=[[0, 1, 2]]), "labels", "(1, 3)", "(2,)")
+    refuses(lambda: model(CHOOSE)(ids, labels=[0.0, 1.0]), "labels", "integers")
+    refuses(lambda: model(CHOOSE)(ids[:0]), "input_ids", "(0, 5)")
     refuses(lambda: model(CHOOSE)(), "neither")
 
 

@@ -90,7 +90,7 @@ def test_questions_may_be_given_in_four_ways(made):
 
 
 def test_an_answer_is_where_it_says(made):
-    for context in CONTEXTS[:3]:
+    for context in CONTEXTS[:2]:
         answers = made["question-answering"]("Who?", context, top_k=20)
         assert len(answers) > 1
         for found in answers:

@@ -8,6 +8,7 @@ import pytest
 from shared_data import SHARED, needs_shared
 
 from distilbert_np import CheckpointError, DistilBertTokenizer, InputError
+from distilbert_np.errors import shown
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = "hello , my dog is cute ! cat cafe café Hello un ##able a ##a ' s 中 ##中"
@@ -64,6 +65,18 @@ PIECES = {
 @pytest.mark.parametrize(("text", "pieces"), PIECES.values(), ids=PIECES)
 def test_tokenize(tokenizer, text, pieces):
     assert tokenizer.tokenize(text) == pieces.split()
+
+
+@pytest.mark.parametrize(
+    "text", ["a", "é", "中", "!", "😀\u200d", "\u0301", "\0", "[MASK]", "\u200f", "un"]
+)
+def test_a_hundred_thousand_characters_without_a_space(tokenizer, text):
+    text_of_it = text * (10**5 // len(text))
+    tokens = tokenizer(text_of_it, truncation=True, max_length=8).tokens()
+    repeats = text in ("中", "!", "[MASK]")
+    nothing = text in ("\u0301", "\0", "\u200f")
+    middle = 6 * [text] if repeats else [] if nothing else ["[UNK]"]
+    assert tokens == ["[CLS]", *middle, "[SEP]"]
 
 
 @pytest.mark.parametrize(
@@ -330,10 +343,22 @@ def test_offsets_as_an_array(tokenizer):
         ([], ""),
         ([[7, 8], [12]], ["my dog", "cat"]),
         (np.array([[7], [8]]), ["my", "dog"]),
+        (np.array(8), "dog"),
+        ((7, 8), "my dog"),
+        (range(7, 9), "my dog"),
+        ({7: "my", 8: "dog"}.keys(), "my dog"),
+        ([np.int64(7), np.array(8)], "my dog"),
+        ([np.array([7, 8]), [8], []], ["my dog", "dog", ""]),
     ],
 )
 def test_decode(tokenizer, ids, text):
     assert tokenizer.decode(ids) == text
+
+
+def test_decode_takes_what_can_be_gone_through_once(tokenizer):
+    assert tokenizer.decode(iter([7, 8])) == "my dog"
+    assert tokenizer.decode([iter([7, 8]), iter([12])]) == ["my dog", "cat"]
+    assert tokenizer.batch_decode(iter([iter([7, 8])])) == ["my dog"]
 
 
 def test_decode_without_special_tokens(tokenizer):
@@ -354,14 +379,21 @@ def test_decode_cleans_up_where_the_settings_say_so(folder, clean_up, text):
 
 @pytest.mark.parametrize(
     ("ids", "tokens"),
-    [(7, "my"), ([7, 8], ["my", "dog"]), (np.array([4]), ["[MASK]"]), (range(0), [])],
+    [
+        (7, "my"), ([7, 8], ["my", "dog"]), (np.array([4]), ["[MASK]"]), (range(0), []),
+        (np.array(7), "my"), (iter([7]), ["my"]), ([np.uint8(8)], ["dog"]),
+    ],
 )
 def test_convert_ids_to_tokens(tokenizer, ids, tokens):
     assert tokenizer.convert_ids_to_tokens(ids) == tokens
 
 
 @pytest.mark.parametrize(
-    ("tokens", "ids"), [("my", 7), (["my", "dog"], [7, 8]), ("horse", 1), ([], [])]
+    ("tokens", "ids"),
+    [
+        ("my", 7), (["my", "dog"], [7, 8]), ("horse", 1), ([], []),
+        (np.array("my"), 7), (np.array(["my", "horse"]), [7, 1]),
+    ],
 )
 def test_convert_tokens_to_ids(tokenizer, tokens, ids):
     assert tokenizer.convert_tokens_to_ids(tokens) == ids
@@ -425,6 +457,16 @@ BAD_CALLS = {
     "no text": ((None,), {}, "text: expected a text or several, found None"),
     "bytes": ((b"dog",), {}, "text: expected a text or several, found b'dog'"),
     "numbers": ((["dog", 5],), {}, "text[1]: expected a text, found 5"),
+    "a number too long": (([10**5000],), {}, "text[0]: expected a text, found a int"),
+    "an array": (
+        (np.array([["a", "b"], ["c", "d"]]),), {},
+        "text: expected a text or several, found array([['a', 'b'], ['c', 'd']], "
+        "dtype='<U1')",
+    ),
+    "a dictionary": (
+        ({"a": "b"},), {}, "text: expected a text or several, found {'a': 'b'}"
+    ),
+    "a second of numbers": (("a", 5), {}, "text: expected a text, found 5"),
     "three": (
         ([["a", "b", "c"]],), {}, "text[0]: expected a text, found ['a', 'b', 'c']"
     ),
@@ -450,10 +492,23 @@ BAD_CALLS = {
     ),
     "negative max_length": (
         ("dog",), {"padding": "max_length", "max_length": -1},
-        "max_length: expected a whole number, found -1",
+        "max_length: expected a whole number up to 1,000,000, found -1",
     ),
     "max_length of no number": (
-        ("dog",), {"max_length": "8"}, "max_length: expected a whole number, found '8'"
+        ("dog",), {"max_length": "8"},
+        "max_length: expected a whole number up to 4,294,967,295, found '8'",
+    ),
+    "max_length of no memory": (
+        ("dog",), {"padding": "max_length", "max_length": 1 << 31},
+        "max_length: expected a whole number up to 1,000,000, found 2147483648",
+    ),
+    "max_length beyond any": (
+        ("dog",), {"truncation": True, "max_length": 1 << 32},
+        "max_length: expected a whole number up to 4,294,967,295, found 4294967296",
+    ),
+    "max_length of truth": (
+        ("dog",), {"max_length": True},
+        "max_length: expected a whole number up to 4,294,967,295, found True",
     ),
     "no second": (
         ("dog",), {"truncation": "only_second"},
@@ -486,7 +541,8 @@ BAD_CALLS = {
         "'only_second'",
     ),
     "stride of no number": (
-        ("dog",), {"stride": 1.5}, "stride: expected a whole number, found 1.5"
+        ("dog",), {"stride": 1.5},
+        "stride: expected a whole number up to 4,294,967,295, found 1.5",
     ),
     "padding": (
         ("dog",), {"padding": "max"},
@@ -500,8 +556,20 @@ BAD_CALLS = {
     ),
     "PyTorch": (
         ("dog",), {"return_tensors": "pt"},
-        "return_tensors: expected 'np' or None, found 'pt'",
+        "return_tensors: expected one of 'np', None, found 'pt'",
     ),
+    "tensors in an array": (
+        ("dog",), {"return_tensors": np.array(["np", "np"])},
+        "return_tensors: expected one of 'np', None, found array(['np', 'np'], "
+        "dtype='<U2')",
+    ),
+    **{
+        name: (("a",), {name: no}, f"{name}: expected True or False, found {no!r}")
+        for name, no in {
+            "add_special_tokens": "no", "is_split_into_words": 1,
+            "return_offsets_mapping": None, "return_special_tokens_mask": np.zeros(2),
+        }.items()
+    },
     "ragged": (
         (["dog", "my dog"],), {"return_tensors": "np"},
         "input_ids: the texts have 3 to 4 tokens; arrays need padding=True",
@@ -526,23 +594,54 @@ def test_bad_padding_side(tokenizer):
 @pytest.mark.parametrize(
     ("ids", "message"),
     [
+        *(
+            (ids, f"ids: expected whole numbers, found {found}")
+            for ids, found in (
+                ([7.0], "7.0"), (np.array([7.0, 8]), "7.0"), (np.array(7.5), "7.5"),
+                ([True], "True"), ([b"a"], "b'a'"), (["dog"], "'dog'"), (b"a", "b'a'"),
+                ([None], "None"), ([7, [8]], "[8]"),
+            )
+        ),
+        ([10**5000], "ids: found a int, expected 0 to 23"),
         ([99999], "ids: found 99999, expected 0 to 23"),
         ([2**70], f"ids: found {2**70}, expected 0 to 23"),
         ([7, -100], "ids: found -100, expected 0 to 23"),
         (24, "ids: found 24, expected 0 to 23"),
-        ([7.0], "ids: expected whole numbers, found 7.0"),
         ("dog", "ids: expected whole numbers, found 'dog'"),
         (None, "ids: expected whole numbers, found None"),
     ],
-    ids=str,
+    ids=shown,
 )
 def test_bad_ids(tokenizer, method, ids, message):
     assert complaint(InputError, getattr(tokenizer, method), ids) == message
 
 
-def test_bad_tokens(tokenizer):
-    message = complaint(InputError, tokenizer.convert_tokens_to_ids, ["dog", 5])
-    assert message == "tokens: expected a token or several, found 5"
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        (["dog", 5], "tokens: expected a text, found 5"),
+        ([["dog"]], "tokens: expected a text, found ['dog']"),
+        (None, "tokens: expected a text, found None"),
+        (b"dog", "tokens: expected a text, found b'dog'"),
+        (["dog", "a\ud800"], f"tokens: {LONE}"),
+        ("a\ud800", f"tokens: {LONE}"),
+    ],
+)
+def test_bad_tokens(tokenizer, tokens, message):
+    assert complaint(InputError, tokenizer.convert_tokens_to_ids, tokens) == message
+
+
+@pytest.mark.parametrize("sequences", [5, None, "dog", b"dog"])
+def test_bad_batches_of_ids(tokenizer, sequences):
+    message = complaint(InputError, tokenizer.batch_decode, sequences)
+    assert message == f"sequences: expected several, found {sequences!r}"
+
+
+@pytest.mark.parametrize("call", ["decode", "batch_decode"])
+@pytest.mark.parametrize("value", ["no", 1, None], ids=repr)
+def test_bad_switches_of_decode(tokenizer, call, value):
+    message = complaint(InputError, getattr(tokenizer, call), [[7]], value)
+    assert message == f"skip_special_tokens: expected True or False, found {value!r}"
 
 
 CONFIG = "tokenizer_config.json"

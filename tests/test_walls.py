@@ -29,7 +29,7 @@ DOORS = {
 ORDER = [
     "runtime", "errors", "trees", "files", "blocks", "functions", "embeddings",
     "attention", "ffn", "losses", "heads", "bert", "hub", "config", "encoder",
-    "weights", "trace", "costs", "tokenizer", "outputs", "inputs", "models",
+    "weights", "trace", "costs", "outputs", "inputs", "tokenizer", "models",
     "inspection", "pipelines", "training", "teaching", "bench", "commands", "__main__",
 ]
 SUITES = ["pipelines", "training", "teaching", "bench", "commands"]  # of several files

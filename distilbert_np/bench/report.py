@@ -7,8 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from ..errors import InputError
-from ..inputs import shown
+from ..errors import InputError, shown
 from ..teaching import figures
 from . import machine
 from .checkpoint import save_model, save_tokenizer

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 from ..pipelines import Pipeline
 from .given import Asked, given, in_parts, whole_standard_input
 from .model import load, who_answered
@@ -201,7 +201,7 @@ def as_lines(verb: Verb, inputs: Any, groups: list[list[Answer]]) -> Iterator[st
         for answer in group:
             cells = [answer[name] for name in verb.columns if name in answer]
             cells = [f"{c:.6f}" if isinstance(c, float) else str(c) for c in cells]
-            yield "\t".join(map(in_one_line, [heading(inputs), *cells])) + "\n"
+            yield "\t".join(map(one_line, [heading(inputs), *cells])) + "\n"
 
 
 def as_block(
@@ -229,9 +229,9 @@ def as_cells(verb: Verb, inputs: Any, answer: Answer, percent: bool) -> list[str
         elif name == "end" and name in answer:
             cells.append(f"{answer['start']}–{answer['end']}")
         elif name == "word" and answer["end"] > answer["start"]:  # as it is written
-            cells.append(in_one_line(inputs[answer["start"] : answer["end"]]))
+            cells.append(one_line(inputs[answer["start"] : answer["end"]]))
         elif name in answer and name != "start":
-            cells.append(in_one_line(answer[name]) or "(none)")
+            cells.append(one_line(answer[name]) or "(none)")
     return cells
 
 
@@ -240,8 +240,3 @@ def heading(inputs: Any) -> str:
     if isinstance(inputs, dict):
         inputs = inputs.get("question") or inputs["text"]
     return inputs
-
-
-def in_one_line(text: str) -> str:
-    """Return a text without tabs and line ends."""
-    return " ".join(text.split())

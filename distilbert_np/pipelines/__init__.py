@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
-from ..inputs import shown
+from ..errors import InputError, shown
 from ..models import DistilBertPreTrainedModel
 from ..tokenizer import DistilBertTokenizer
 from .base import Pipeline

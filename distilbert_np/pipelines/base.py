@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..config import whole
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..functions import Array
-from ..inputs import shown
 from ..models import DistilBertPreTrainedModel
 from ..outputs import ModelOutput
 from ..tokenizer import BatchEncoding, DistilBertTokenizer, check_text, is_string

@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..functions import softmax
-from ..inputs import shown
 from ..models import DistilBertForMultipleChoice
 from ..tokenizer import check_text, is_string
 from .base import Answer, Pipeline, by_name

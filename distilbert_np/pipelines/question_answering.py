@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..functions import Array, softmax
-from ..inputs import shown
 from ..models import DistilBertForQuestionAnswering
 from ..outputs import ModelOutput
 from ..tokenizer import check_text, is_string

@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..functions import Array, softmax
-from ..inputs import shown
 from ..models import DistilBertForSequenceClassification
 from ..tokenizer import is_string
 from .base import Answer, Pipeline, by_name, check_one_of, check_whole

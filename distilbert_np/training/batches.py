@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..functions import Array
-from ..inputs import as_array, as_integers, check_shape, shown
+from ..inputs import as_array, as_integers, check_shape
 from ..losses import IGNORED
 from ..models import DistilBertPreTrainedModel
 from ..tokenizer import DistilBertTokenizer

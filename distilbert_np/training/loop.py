@@ -16,10 +16,9 @@ import numpy as np
 from tqdm import tqdm
 
 from ..config import whole
-from ..errors import InputError, TrainingError
+from ..errors import InputError, TrainingError, shown
 from ..files import made_folder
 from ..functions import Array
-from ..inputs import shown
 from ..models import DistilBertPreTrainedModel
 from ..tokenizer import DistilBertTokenizer
 from .batches import (

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..config import number, whole
-from ..errors import InputError
-from ..inputs import shown
+from ..errors import InputError, shown
 from ..trees import Tree
 from .optimizers import AdamW, Optimizer, linear_schedule
 

@@ -23,11 +23,10 @@ from typing import Any, NamedTuple, TextIO
 import numpy as np
 
 from .. import models
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..files import opened
-from ..inputs import shown
 from ..losses import IGNORED
-from ..tokenizer import DistilBertTokenizer, check_length
+from ..tokenizer import MOST_TOKENS, DistilBertTokenizer, check_length
 from .batches import Example
 from .loop import fit
 from .metrics import Metrics
@@ -368,7 +367,7 @@ def longest(
     limit = min(model.config.max_position_embeddings, tokenizer.model_max_length)
     if max_length is None:
         return limit
-    check_length("max_length", max_length)
+    check_length("max_length", max_length, MOST_TOKENS)
     return min(limit, max_length)
 
 
