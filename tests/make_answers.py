@@ -45,9 +45,13 @@ def main() -> None:
     """Ask every question and write the answers down."""
     theirs = Theirs()
     versions = {"transformers": transformers.__version__, "torch": torch.__version__}
-    answers = {question.name: theirs.answer(question) for question in QUESTIONS}
-    content = {"written by": "tests/make_answers.py"} | versions | {"answers": answers}
-    FILE.write_text(json.dumps(content, indent=0, ensure_ascii=False), encoding="utf-8")
+    about = {"written by": "tests/make_answers.py"} | versions
+    answers = ",\n".join(                        # a line for each
+        f"{json.dumps(question.name)}: {json.dumps(theirs.answer(question))}"
+        for question in QUESTIONS
+    )
+    text = f"{json.dumps(about)[:-1]},\n\"answers\": {{\n{answers}\n}}}}\n"
+    FILE.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
