@@ -238,6 +238,9 @@ BAD = [
     ("multiple-choice", ["a"], {}, "^questions: expected a question or a list of them"),
     ("feature-extraction", [LONG], {}, "^text: is 2.. tokens long"),
     ("feature-extraction", [7], {}, "^texts: expected a text or a list .* found 7"),
+    ("feature-extraction", ["a"], {"return_tensors": "pt"}, "^return_tensors: .* 'pt'"),
+    ("embed", ["a"], {"normalize": "no"}, "^normalize: expected True or False, .*'no'"),
+    ("question-answering", ["a", "b"], {"align_to_words": 2}, "^align_to_words: "),
     ("embed", ["a"], {"normalise": True}, "unknown option 'normalise'.*'normalize'"),
 ]
 

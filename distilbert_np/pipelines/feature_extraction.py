@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from ..functions import Array
+from ..inputs import check_flags
 from ..models import DistilBertModel
 from ..tokenizer import is_string
-from .base import Pipeline, by_name, tokenizer_options
+from .base import Pipeline, by_name, check_one_of, tokenizer_options
 
 
 class FeatureExtractionPipeline(Pipeline):
@@ -17,15 +18,16 @@ class FeatureExtractionPipeline(Pipeline):
     model_class = DistilBertModel
 
     def run(
-        self, texts: str | Sequence[str], *, return_tensors: bool = False,
+        self, texts: str | Sequence[str], *, return_tensors: bool | str = False,
         truncation: bool | str | None = None,
         tokenize_kwargs: dict[str, Any] | None = None, **batching: Any,
     ) -> Any:
         """Return for each text its vectors as nested lists, (1, L, D), or as an array.
 
-        It is an array with `return_tensors`. `truncation` and `tokenize_kwargs` go to
-        the tokenizer.
+        It is an array with return_tensors=True, or "np". `truncation` and
+        `tokenize_kwargs` go to the tokenizer.
         """
+        check_one_of("return_tensors", return_tensors, (True, False, "np"))
         options = tokenizer_options("tokenize_kwargs", tokenize_kwargs)
         options = {"truncation": truncation} | options
         rows = [
@@ -56,6 +58,7 @@ class EmbedPipeline(Pipeline):
         similarities. Texts longer than the model's positions are cut. Of each text only
         its ids and its vector are kept.
         """
+        check_flags(normalize=normalize)
         rows = [
             self.row(name, self.encode(name, text, truncation=True))
             for name, text in by_name(texts).items()

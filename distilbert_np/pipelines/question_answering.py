@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import InputError, shown
 from ..functions import Array, softmax
+from ..inputs import check_flags
 from ..models import DistilBertForQuestionAnswering
 from ..outputs import ModelOutput
 from ..tokenizer import check_text, is_string
@@ -63,6 +64,10 @@ class QuestionAnsweringPipeline(Pipeline):
         """
         check_whole("top_k", top_k)
         check_whole("max_answer_len", max_answer_len)
+        check_flags(
+            handle_impossible_answer=handle_impossible_answer,
+            align_to_words=align_to_words,
+        )
         asked = as_questions(question, context)
         windows = [
             self.windows(name, *one, max_seq_len, doc_stride)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..functions import Array, softmax
+from ..inputs import check_flags
 from ..models import DistilBertForTokenClassification
 from ..tokenizer import check_text, is_string, is_words
 from .base import Answer, Pipeline, by_name, check_one_of
@@ -72,7 +73,8 @@ class TokenClassificationPipeline(Pipeline):
         `stride` tokens. With `is_split_into_words` a text is a list of its words, and
         places are those in the text that `delimiter` makes of them.
         """
-        strategy = aggregation_strategy or "none"
+        check_flags(is_split_into_words=is_split_into_words)
+        strategy = "none" if aggregation_strategy is None else aggregation_strategy
         check_one_of("aggregation_strategy", strategy, STRATEGIES)
         if stride is not None and strategy == "none":
             raise InputError("stride: needs an aggregation_strategy other than 'none'")
