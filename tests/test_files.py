@@ -45,6 +45,7 @@ LOADERS = {
     SETTINGS: (DistilBertTokenizer.from_pretrained, CheckpointError),
     "data.csv": (lambda folder: tasks.read_rows(folder / "data.csv"), InputError),
     "data.jsonl": (lambda folder: tasks.read_rows(folder / "data.jsonl"), InputError),
+    "data.txt": (lambda folder: tasks.read_rows(folder / "data.txt"), InputError),
     **{
         f"{CHECKPOINT}/{name}": (lambda folder: go_on(folder), CheckpointError)
         for name in ("state.json", "model.safetensors", "optimizer.safetensors")
@@ -83,7 +84,8 @@ def folder(tmp_path, name, trained):
         del files["tokenizer.json"]
     if name.startswith(CHECKPOINT):
         files = trained
-    files |= {"data.csv": b"text\na\n", "data.jsonl": b'{"text": "a"}\n'}
+    files |= {"data.csv": b"text\na\n", "data.jsonl": b'{"text": "a"}\n',
+              "data.txt": b"a\n"}
     for file, content in files.items():
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).write_bytes(content)
