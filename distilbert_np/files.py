@@ -19,8 +19,6 @@ def system_errors(path: str | os.PathLike, deed: str) -> Iterator[None]:
     """
     try:
         yield
-    except FileError:                            # it names its own
-        raise
     except OSError as error:
         reason = error.strerror or error
         raise FileError(f"{path}: cannot be {deed} ({reason})") from None

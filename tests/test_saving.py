@@ -222,13 +222,12 @@ def test_a_folder_in_the_place_of_a_file(old):
     assert not list(old.glob(f"*{PART}"))
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nobody stops root"
-)
 @pytest.mark.parametrize("save", SAVE.values(), ids=SAVE)
 def test_a_folder_without_permission(old, save):
     before = files(old)
     old.chmod(0o555)
+    if os.access(old, os.W_OK):
+        pytest.skip("nobody stops root")
     assert refusal(save, old).endswith(": cannot be written (Permission denied)")
     assert files(old) == before
 
