@@ -46,7 +46,7 @@ SIDES = {"right": "right", "left": "left"}
 
 MAX_LENGTH = 512                                 # where a checkpoint sets no other
 MOST_TOKENS = (1 << 32) - 1                      # that the library can count
-MOST_PADDED = 10**6                              # it ends Python where memory does
+MOST_PADDED = 10**6                              # where memory ends, it ends Python
 SETTINGS = {                                     # what is read of tokenizer_config.json
     "do_lower_case": one_of(True, False),
     "strip_accents": one_of(True, False, None),
@@ -363,11 +363,11 @@ class DistilBertTokenizer:
                 settings[name] = getattr(normalizer, attribute)
         with ENCODING:
             self.backend.no_truncation()
-            whole = self.backend.to_str(pretty=True)
+            tokenizer_json = self.backend.to_str(pretty=True)
         texts = {
             "tokenizer_config.json": json.dumps(settings, indent=2, sort_keys=True),
             "vocab.txt": "\n".join(sorted(vocabulary, key=vocabulary.get)),
-            "tokenizer.json": whole,
+            "tokenizer.json": tokenizer_json,
         }
         with written_whole(folder) as path:
             for name, text in texts.items():
@@ -486,12 +486,12 @@ def each(function: Callable[[Any], Any], value: Any) -> Any:
 def as_id(number: Any) -> int:
     """Return a whole number as Python's own; raise InputError if it is none."""
     try:
-        if type(number) is bool:
-            raise TypeError
-        return operator.index(number)
+        whole = operator.index(number)
     except TypeError:
-        message = f"ids: expected whole numbers, found {shown(number)}"
-        raise InputError(message) from None
+        whole = None
+    if whole is None or type(number) is bool:
+        raise InputError(f"ids: expected whole numbers, found {shown(number)}")
+    return whole
 
 
 def as_rows(name: str, rows: Sequence[Sequence[Any]]) -> np.ndarray:
