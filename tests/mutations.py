@@ -515,7 +515,7 @@ def check_against_library(path: Path) -> None:
         with safetensors.safe_open(path, framework="np") as file:
             keys = set(file.keys())
             for name, entry in theirs.items():
-                if entry["dtype"] in ("F64", "F32", "F16", "I64", "I8", "U8"):
+                if entry["dtype"] in ("F64", "F32", "F16"):      # weights of NumPy
                     file.get_tensor(name)
     except Exception as error:
         raise Offence(f"the library refuses it: {error}") from error

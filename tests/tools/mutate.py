@@ -10,6 +10,7 @@ is reported with it. Memory is limited to a gigabyte more than a worker starts w
 The exit status is 1 if anything happened that must not.
 """
 
+import math
 import os
 import sys
 import time
@@ -69,7 +70,7 @@ class Worker:
         self.process = context.Process(target=work, args=(end, seeds, *more))
         self.process.start()
         end.close()
-        self.since, self.is_done = time.monotonic(), not seeds
+        self.since, self.is_done = math.inf, not seeds     # it has not begun yet
 
     def listen(self, tally: "Tally", seconds: float) -> str | None:
         """Take in what it tells; return what is wrong with it, if anything is."""
