@@ -70,12 +70,14 @@ def make_parser() -> Parser:
     return parser
 
 
-def add_verb(verbs: Any, name: str, does: str, example: str, **more: Any) -> Any:
+def add_verb(
+    verbs: Any, name: str, does: str, example: str, description: str = ""
+) -> argparse.ArgumentParser:
     """Add a verb, with its help and an example; return its parser."""
     return verbs.add_parser(
-        name, help=does, description=more.pop("description", f"{does.capitalize()}."),
+        name, help=does, description=description or f"{does[0].upper()}{does[1:]}.",
         epilog=f"example: python -m distilbert_np {name} {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter, **more,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
@@ -100,7 +102,7 @@ def add_classify(verbs: Any) -> None:
     )
     add_texts(verb, "a text, in quotes")
     add_common(verb, ask, f"{TEXT_FILE} [, text_pair]")
-    add_top_k(verb, None, "labels for each text (default: all)")
+    add_top_k(verb, None, "labels for each text")
 
 
 def add_tag(verbs: Any) -> None:
@@ -191,7 +193,19 @@ def add_common(verb: argparse.ArgumentParser, run: Any, file: str = TEXT_FILE) -
 
 def add_top_k(verb: argparse.ArgumentParser, default: int | None, what: str) -> None:
     """Add the option that says how many answers are wanted."""
-    verb.add_argument("--top-k", type=int, default=default, metavar="K", help=what)
+    verb.add_argument(
+        "--top-k", type=above_0, default=default, metavar="K",
+        help=f"{what} (default: {default or 'all'})",
+    )
+
+
+def above_0(text: str) -> int:
+    """Return a whole number above 0."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number above 0, found {text!r}"
+        )
+    return int(text)
 
 
 def add_inspect(verbs: Any) -> None:
@@ -363,24 +377,27 @@ def bench(arguments: argparse.Namespace) -> None:
         print(json.dumps(report_made))
 
 
-def one_line(message: Any, *_: Any) -> None:
+def show_warning(message: Any, *_: Any) -> None:
     """Show a warning as a person would say it."""
     print(f"warning: {message}", file=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:    # while it was loading
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:           # it is closed
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - to the end
     if hasattr(sys.stdout, "reconfigure"):       # ? for what a terminal cannot show
         sys.stdout.reconfigure(errors="replace")
     parsed = make_parser().parse_args(arguments)
     parsed.command = sys.argv[1:] if arguments is None else arguments
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = one_line
+            warnings.showwarning = show_warning
             parsed.run(parsed)
-        if sys.stdout:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141

@@ -145,8 +145,11 @@ class DistilBertConfig:
         return {"model_type": self.model_type} | fields | labels
 
     def to_json_string(self) -> str:
-        """Return the text of config.json."""
-        return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
+        """Return the text of config.json; raise ConfigError if JSON cannot write it."""
+        try:
+            return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ConfigError(f"config: cannot be written as JSON ({error})") from None
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "DistilBertConfig":
@@ -212,7 +215,7 @@ class DistilBertConfig:
         return same_kind and self.to_dict() == other.to_dict()
 
     def __repr__(self) -> str:
-        return f"DistilBertConfig {json.dumps(self.to_dict(), indent=2)}"
+        return f"DistilBertConfig {json.dumps(self.to_dict(), indent=2, default=repr)}"
 
 
 def refuse_misspelt(fields: dict[str, Any]) -> None:

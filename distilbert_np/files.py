@@ -1,4 +1,4 @@
-"""Files are read with care, and written whole or not at all."""
+"""Files are read with care, and each is written whole or not at all."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from .errors import FileError, InputError
+from .errors import FileError, InputError, shown
 
 PART = ".distilbert_np.part"                     # ends the name of what is not whole
 DEEPEST = 100                                    # and deeper no JSON is nested
@@ -63,7 +63,7 @@ def read_json(path: Path, error_class: type[ValueError]) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise error_class(f"{path}: not a JSON file ({error})") from None
     if not isinstance(content, dict):
-        raise error_class(f"{path}: expected a JSON object, found {content!r:.40}")
+        raise error_class(f"{path}: expected a JSON object, found {shown(content)}")
     return content
 
 
@@ -86,7 +86,7 @@ def made_folder(folder: str | os.PathLike) -> Path:
             path = Path(folder or None)          # "" would be the current folder
             path.mkdir(parents=True, exist_ok=True)
         except (TypeError, ValueError):          # no name, or one with a null character
-            message = f"folder: expected the name of one, found {folder!r:.60}"
+            message = f"folder: expected the name of one, found {shown(folder)}"
             raise InputError(message) from None
     return path
 
@@ -96,8 +96,10 @@ def written_whole(folder: str | os.PathLike, name: str = "") -> Iterator[Path]:
     """Give a temporary path to write to, and move that to its place when all went well.
 
     It is the path of the file `name` of the folder; or, without a name, of a folder for
-    several. Whoever reads them meanwhile sees the old ones whole; after an error they
-    are still there, and what was temporary is gone. The folder is made if need be.
+    several. Whoever reads one meanwhile sees the old or the new one whole; after an
+    error the old ones are still there, and what was temporary is gone. The folder is
+    made if need be. Of several the last to be moved is config.json, so that what was no
+    model is never half of one.
     """
     import shutil  # here, since they take their time
     import tempfile
@@ -106,13 +108,23 @@ def written_whole(folder: str | os.PathLike, name: str = "") -> Iterator[Path]:
     with system_errors(folder / name, "written"):
         part = Path(tempfile.mkdtemp(dir=folder, prefix=".", suffix=PART))
         try:
+            mode = usual_mode(part)
             yield part / name
-            for whole in sorted(part.iterdir()):
+            for whole in sorted(part.iterdir(), reverse=True):
                 if whole.is_file():
-                    whole.chmod(0o644)           # some are for the owner's eyes alone
+                    whole.chmod(mode)            # safetensors' are for the owner alone
                 os.replace(whole, folder / whole.name)
         finally:
             shutil.rmtree(part, ignore_errors=True)
+
+
+def usual_mode(folder: Path) -> int:
+    """Return the permissions that a new file has by the user's umask."""
+    probe = folder / "probe"
+    probe.touch()
+    mode = probe.stat().st_mode
+    probe.unlink()
+    return mode
 
 
 def delete_parts(folder: Path) -> None:

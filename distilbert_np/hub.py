@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import CheckpointError, DistilBertError, FileError
+from .errors import CheckpointError, DistilBertError, FileError, shown
 
 EMBEDDED = {"tiny": Path(__file__).parent / "tiny" / "masked-lm"}
 
@@ -29,8 +29,8 @@ ONLY_A_PICKLE = (
 NOT_HERE = f"not embedded here ({', '.join(EMBEDDED)}), not a folder"
 NOT_CACHED = f"{NOT_HERE}, not whole in the cache"
 COPY = (
-    "copy a folder with config.json, model.safetensors, and vocab.txt or "
-    "tokenizer.json from another computer and give its path"
+    "copy a folder with config.json, model.safetensors, tokenizer.json (or vocab.txt) "
+    "and tokenizer_config.json from another computer and give its path"
 )
 TOKEN = "set HF_TOKEN to a token of yours (huggingface.co/settings/tokens)"
 NO_CONNECTION = (
@@ -78,9 +78,13 @@ def find_model(
     Raises CheckpointError, in one sentence that names the ways out, if there is none,
     and FileError where the cache cannot be read or written.
     """
-    name = as_text("model", name_or_path)
+    name = checked_path("model", name_or_path)
     given = {"revision": revision, "cache_dir": cache_dir}
-    where = {key: as_text(key, given[key]) for key in given if given[key] is not None}
+    where = {
+        key: checked_path(key, value)
+        for key, value in given.items()
+        if value is not None
+    }
     if name in EMBEDDED and not os.path.isfile(os.path.join(name, "config.json")):
         return EMBEDDED[name]
     if os.path.isdir(name):
@@ -95,7 +99,7 @@ def find_model(
         raise in_words(error, name, revision) from None
 
 
-def as_text(argument: str, value: Any) -> str:
+def checked_path(argument: str, value: Any) -> str:
     """Return a name or a path as text; raise CheckpointError if it is neither."""
     try:
         text = os.fsdecode(os.fsencode(value))   # refuses what no file could be named
@@ -103,7 +107,7 @@ def as_text(argument: str, value: Any) -> str:
         text = ""
     if not text or "\0" in text:
         raise CheckpointError(
-            f"{argument}: expected a name or a path, found {value!r:.60}"
+            f"{argument}: expected a name or a path, found {shown(value)}"
         )
     return text
 

@@ -1,4 +1,4 @@
-"""Threads and memory: how many threads work, how BLAS's wait, what memory is kept.
+"""Threads and memory: how many threads work, how long BLAS's wait, what is kept.
 
 All are a matter of speed alone. This file is loaded before NumPy, if the package is.
 """

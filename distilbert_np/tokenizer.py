@@ -136,7 +136,7 @@ class DistilBertTokenizer:
         """Load from an embedded name, a folder, or the Hugging Face Hub.
 
         Reads tokenizer.json, or else vocab.txt; what tokenizer_config.json beside it
-        says goes before both. Raises CheckpointError where they cannot be used.
+        says wins over both. Raises CheckpointError where they cannot be used.
         """
         folder = hub.find_model(
             name_or_path, hub.TOKENIZER_FILES,
@@ -333,6 +333,10 @@ class DistilBertTokenizer:
 
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
         """Return the text that tokens make, the pieces of a word joined."""
+        if not isinstance(tokens, (list, tuple)):
+            raise InputError(f"tokens: expected several, found {shown(tokens)}")
+        for token in tokens:
+            check_text("tokens", token, is_string)
         return self.backend.decoder.decode(list(tokens))
 
     def get_vocab(self) -> dict[str, int]:
@@ -392,7 +396,7 @@ def check_length(name: str, length: Any, most: int) -> None:
     is_whole = isinstance(length, (int, np.integer)) and type(length) is not bool
     if not is_whole or not 0 <= length <= most:
         raise InputError(
-            f"{name}: expected a whole number up to {most:,}, found {shown(length)}"
+            f"{name}: expected a whole number from 0 to {most:,}, found {shown(length)}"
         )
 
 
@@ -434,7 +438,10 @@ def as_batch(text: Any, text_pair: Any, split: bool) -> tuple[bool, list]:
     if text_pair is not None:
         seconds = [text_pair] if single else text_pair
         if not isinstance(seconds, (list, tuple)) or len(seconds) != len(texts):
-            raise InputError(f"text_pair: expected a list of {len(texts)} texts")
+            raise InputError(
+                f"text_pair: expected a list of {len(texts)} texts, "
+                f"found {shown(text_pair)}"
+            )
         texts = list(zip(texts, seconds, strict=True))
     batch = []
     for i, item in enumerate(texts):
@@ -460,7 +467,8 @@ def is_words(value: Any) -> bool:
 def check_text(name: str, value: Any, is_text: Callable[[Any], bool]) -> None:
     """Raise InputError unless this is a text that UTF-8 can write."""
     if not is_text(value):
-        raise InputError(f"{name}: expected a text, found {shown(value)}")
+        expected = "a text" if is_text is is_string else "a list of words"
+        raise InputError(f"{name}: expected {expected}, found {shown(value)}")
     try:
         "".join(value).encode()
     except UnicodeEncodeError as error:
@@ -548,7 +556,7 @@ def library_errors(error_class: type[ValueError], what: str) -> Iterator[None]:
 
 def read_tokenizer_json(path: Path) -> "Tokenizer":
     """Return the tokenizer that tokenizer.json describes."""
-    from tokenizers import Tokenizer
+    from tokenizers import Tokenizer, decoders
 
     text = read_text(path, CheckpointError)
     with library_errors(CheckpointError, f"{path}: not a tokenizer"):
@@ -557,6 +565,8 @@ def read_tokenizer_json(path: Path) -> "Tokenizer":
     backend.no_padding()
     check_special_tokens(path, backend.token_to_id)
     check_encodes(path, backend)
+    if backend.decoder is None:
+        backend.decoder = decoders.WordPiece()
     return backend
 
 

@@ -70,7 +70,6 @@ def test_float64_says_the_same(capsys):
     ("arguments", "words"),
     [
         (["fill-mask", "No gap here."], ["[MASK]", "No gap here."]),
-        (["fill-mask", "[MASK]", "--top-k", "0"], ["top_k", "0"]),
         (["fill-mask"], ["nothing to read", "--file", "--help"]),
         (["fill-mask", "[MASK] " * 200], ["202 tokens", "128 positions"]),
     ],
@@ -83,7 +82,8 @@ def test_bad_input_is_one_line_and_status_2(capsys, arguments, words):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["fill"], ["fill-mask", "x", "--topk", "3"]]
+    "arguments",
+    [[], ["fill"], ["fill-mask", "x", "--topk", "3"], ["fill-mask", "x", "--top-k=0"]],
 )
 def test_bad_usage_is_one_line_and_status_2(capsys, arguments):
     with pytest.raises(SystemExit) as caught:
@@ -266,7 +266,7 @@ def test_a_head_that_nobody_trained_gives_no_answer(capsys, verb):
     assert main([verb, *asked]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1
-    assert f"--model tiny: was not trained to {verb}" in err
+    assert f"--model tiny: its head for {verb} is not trained" in err
     assert f"train --task {verb}" in err
 
 
@@ -279,11 +279,13 @@ def test_lines_for_a_pipe(says, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(LINES)))
     lines = says("fill-mask", "-", "--top-k", "2").splitlines()
     answers = pipeline("fill-mask")(LINES, top_k=2)
-    flat = [(LINES[0], one) for one in answers[0]]
-    flat += [("A [MASK] or a [MASK]?", one) for mask in answers[1] for one in mask]
-    flat += [(LINES[2], one) for one in answers[2]]
+    flat = [(LINES[0], 1, one) for one in answers[0]]
+    for number, mask in enumerate(answers[1], start=1):
+        flat += [("A [MASK] or a [MASK]?", number, one) for one in mask]
+    flat += [(LINES[2], 1, one) for one in answers[2]]
     assert lines == [
-        f"{text}\t{one['token_str']}\t{one['score']:.6f}" for text, one in flat
+        f"{text}\t{number}\t{one['token_str']}\t{one['score']:.6f}"
+        for text, number, one in flat
     ]
 
 
@@ -369,7 +371,7 @@ def test_bad_texts_are_told_by_their_place(
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
     out, err = capsys.readouterr()
-    assert out == "" and err.count("\n") == 1
+    assert "Nothing" not in out and err.count("\n") == 1
     assert all(word in err for word in words)
 
 

@@ -127,10 +127,17 @@ def test_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path):
     assert files(tmp_path / "blobs") == before
 
 
-def test_files_are_readable_by_everyone_and_nothing_else_is_left(tmp_path):
-    build().save_pretrained(tmp_path)
+@pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+def test_files_have_the_usual_permissions_and_nothing_else_is_left(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        build().save_pretrained(tmp_path)
+    finally:
+        os.umask(before)
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
-    assert modes == {"config.json": 0o644, "model.safetensors": 0o644}
+    usual = 0o666 & ~umask
+    assert modes == {"config.json": usual, "model.safetensors": usual}
 
 
 def test_a_file_says_the_format_that_transformers_asks_for(tmp_path):

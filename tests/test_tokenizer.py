@@ -474,7 +474,7 @@ BAD_CALLS = {
         (["a", ["b", "c"]],), {}, "text: expected only texts or only pairs, found both"
     ),
     "fewer seconds": (
-        (["a", "b"], ["c"]), {}, "text_pair: expected a list of 2 texts"
+        (["a", "b"], ["c"]), {}, "text_pair: expected a list of 2 texts, found ['c']"
     ),
     "a text as words": (
         ("a b",), {"is_split_into_words": True},
@@ -492,23 +492,23 @@ BAD_CALLS = {
     ),
     "negative max_length": (
         ("dog",), {"padding": "max_length", "max_length": -1},
-        "max_length: expected a whole number up to 1,000,000, found -1",
+        "max_length: expected a whole number from 0 to 1,000,000, found -1",
     ),
     "max_length of no number": (
         ("dog",), {"max_length": "8"},
-        "max_length: expected a whole number up to 4,294,967,295, found '8'",
+        "max_length: expected a whole number from 0 to 4,294,967,295, found '8'",
     ),
     "max_length of no memory": (
         ("dog",), {"padding": "max_length", "max_length": 1 << 31},
-        "max_length: expected a whole number up to 1,000,000, found 2147483648",
+        "max_length: expected a whole number from 0 to 1,000,000, found 2147483648",
     ),
     "max_length beyond any": (
         ("dog",), {"truncation": True, "max_length": 1 << 32},
-        "max_length: expected a whole number up to 4,294,967,295, found 4294967296",
+        "max_length: expected a whole number from 0 to 4,294,967,295, found 4294967296",
     ),
     "max_length of truth": (
         ("dog",), {"max_length": True},
-        "max_length: expected a whole number up to 4,294,967,295, found True",
+        "max_length: expected a whole number from 0 to 4,294,967,295, found True",
     ),
     "no second": (
         ("dog",), {"truncation": "only_second"},
@@ -542,7 +542,7 @@ BAD_CALLS = {
     ),
     "stride of no number": (
         ("dog",), {"stride": 1.5},
-        "stride: expected a whole number up to 4,294,967,295, found 1.5",
+        "stride: expected a whole number from 0 to 4,294,967,295, found 1.5",
     ),
     "padding": (
         ("dog",), {"padding": "max"},

@@ -5,32 +5,29 @@ import json
 import sys
 from collections.abc import Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import InputError, one_line
 from ..pipelines import Pipeline
+from ..pipelines.base import Answer
+from ..rows import Row
 from .given import Asked, given, in_parts, whole_standard_input
 from .model import load, who_answered
 
-if TYPE_CHECKING:
-    from ..training.tasks import Row
-
 TOGETHER = 256                                   # texts read before the first is shown
-
-Answer = dict[str, Any]
 
 
 class Verb:
     """What a verb asks its pipeline, and which parts of an answer it shows."""
 
-    name = "masks"                               # of the answers, in JSON
-    columns: tuple[str, ...] = ("token_str", "score")
+    answers_key: str                             # in JSON
+    columns: tuple[str, ...]
 
-    def arguments(self, arguments: argparse.Namespace) -> list[Any]:
+    def asked(self, arguments: argparse.Namespace) -> list[Any]:
         """Return what the command asks: texts; "-" is the standard input."""
         return arguments.texts
 
-    def row(self, row: "Row") -> Any:
+    def row(self, row: Row) -> Any:
         """Return what a row of a file asks."""
         return row.text("text")
 
@@ -39,17 +36,24 @@ class Verb:
         return {"top_k": arguments.top_k}
 
 
+class FillMask(Verb):
+    """Which words belong at each [MASK]?"""
+
+    answers_key = "masks"
+    columns = ("token_str", "score")
+
+
 class Classify(Verb):
     """Which class is a text of? A row may hold a pair of texts."""
 
-    name = "labels"
+    answers_key = "labels"
     columns = ("label", "score")
 
-    def row(self, row: "Row") -> Any:
+    def row(self, row: Row) -> Any:
         """Return a text, or a pair."""
-        if not row.cells.get("text_pair"):
-            return row.text("text")
-        return {name: row.text(name) for name in ("text", "text_pair")}
+        texts = row.pair()
+        named = dict(zip(("text", "text_pair"), texts, strict=False))
+        return named if len(texts) > 1 else texts[0]
 
     def options(self, arguments: argparse.Namespace, pipe: Pipeline) -> dict[str, Any]:
         """Return the options of the pipeline; texts that are too long are cut."""
@@ -59,7 +63,7 @@ class Classify(Verb):
 class Tag(Verb):
     """Which words are names, and of what?"""
 
-    name = "entities"
+    answers_key = "entities"
     columns = ("word", "entity", "entity_group", "score", "start", "end")
 
     def options(self, arguments: argparse.Namespace, pipe: Pipeline) -> dict[str, Any]:
@@ -72,23 +76,23 @@ class Tag(Verb):
 class Answering(Verb):
     """Which words of a context answer a question?"""
 
-    name = "answers"
+    answers_key = "answers"
     columns = ("answer", "score", "start", "end")
 
-    def arguments(self, arguments: argparse.Namespace) -> list[Any]:
+    def asked(self, arguments: argparse.Namespace) -> list[Any]:
         """Return the question with its context, if there is one."""
-        if arguments.question is None:
+        question, context = arguments.question, arguments.context
+        if question is None:
             return []
-        if arguments.context is None:
+        if context is None:
             raise InputError(
                 "context: expected a text that holds the answer, or - for the standard "
                 "input"
             )
-        stands_for_input = arguments.context == "-"
-        context = whole_standard_input() if stands_for_input else arguments.context
-        return [{"question": arguments.question, "context": context}]
+        context = whole_standard_input() if context == "-" else context
+        return [{"question": question, "context": context}]
 
-    def row(self, row: "Row") -> Any:
+    def row(self, row: Row) -> Any:
         """Return a question with its context."""
         return {name: row.text(name) for name in ("question", "context")}
 
@@ -102,19 +106,18 @@ class Answering(Verb):
 class Choose(Verb):
     """Which of several endings goes with a text?"""
 
-    name = "choices"
+    answers_key = "choices"
     columns = ("choice", "score")
 
-    def arguments(self, arguments: argparse.Namespace) -> list[Any]:
+    def asked(self, arguments: argparse.Namespace) -> list[Any]:
         """Return the text with its choices, if there is one."""
         if arguments.text is None:
             return []
         return [{"text": arguments.text, "choices": arguments.choices}]
 
-    def row(self, row: "Row") -> Any:
+    def row(self, row: Row) -> Any:
         """Return a text with its choices."""
-        choices = [choice.strip() for choice in row.texts("choices", "|")]
-        return {"text": row.text("text"), "choices": choices}
+        return {"text": row.text("text"), "choices": row.choices()}
 
     def options(self, arguments: argparse.Namespace, pipe: Pipeline) -> dict[str, Any]:
         """Return no options: the pipeline has none."""
@@ -122,8 +125,8 @@ class Choose(Verb):
 
 
 VERBS: dict[str, Verb] = {
-    "fill-mask": Verb(), "classify": Classify(), "tag": Tag(), "answer": Answering(),
-    "choose": Choose(),
+    "fill-mask": FillMask(), "classify": Classify(), "tag": Tag(),
+    "answer": Answering(), "choose": Choose(),
 }
 
 
@@ -134,7 +137,7 @@ def ask(arguments: argparse.Namespace) -> None:
     lines elsewhere, with tabs between the cells. With --json each gets an object.
     """
     verb = VERBS[arguments.verb]
-    texts = verb.arguments(arguments)
+    texts = verb.asked(arguments)
     asked = given(texts, arguments.file, verb.row)
     asked = chain([next(asked)], asked)          # none? said before a model is loaded
     pipe = load(arguments.verb, arguments.model, arguments.dtype)
@@ -155,17 +158,19 @@ def ask(arguments: argparse.Namespace) -> None:
         print(who_answered(arguments.model, pipe.model))
 
 
-def answered(pipe: Pipeline, part: list[Asked], options: dict[str, Any]) -> list[Any]:
-    """Return the answer to each text of a part; an error says where its text stood."""
+def answered(
+    pipe: Pipeline, part: list[Asked], options: dict[str, Any]
+) -> Iterator[Any]:
+    """Yield the answer to each text of a part; an error says where its text stood."""
     if len(part) > 1:
         try:
-            return pipe([one.inputs for one in part], **options)
+            yield from pipe([one.inputs for one in part], **options)
         except InputError:                       # which text was it? one by one, then
-            return [
-                answer for one in part for answer in answered(pipe, [one], options)
-            ]
+            for one in part:
+                yield from answered(pipe, [one], options)
+        return
     try:
-        return [pipe(part[0].inputs, **options)]
+        yield pipe(part[0].inputs, **options)
     except InputError as error:
         place = f"{part[0].place}: " if part[0].place else ""
         raise InputError(f"{place}{error}") from None
@@ -189,19 +194,20 @@ def shows_percent(pipe: Pipeline) -> bool:
 def as_json(model: str, verb: Verb, inputs: Any, groups: list[list[Answer]]) -> str:
     """Return the answers to one text as an object of JSON, in one line."""
     asked = inputs if isinstance(inputs, dict) else {"text": inputs}
-    found = groups if verb.name == "masks" else groups[0]
-    asked = {name: value for name, value in asked.items() if name != verb.name}
-    return json.dumps({"model": model} | asked | {verb.name: found})
+    found = groups if isinstance(verb, FillMask) else groups[0]
+    return json.dumps({"model": model} | asked | {verb.answers_key: found})
 
 
 def as_lines(verb: Verb, inputs: Any, groups: list[list[Answer]]) -> Iterator[str]:
     """Yield a line for each answer to one text: the text and the cells, tabs between.
+
+    For fill-mask the number of the mask, from 1, stands between the two.
     """
-    for group in groups:
+    for number, group in enumerate(groups, start=1):
+        masks = [str(number)] if isinstance(verb, FillMask) else []
         for answer in group:
-            cells = [answer[name] for name in verb.columns if name in answer]
-            cells = [f"{c:.6f}" if isinstance(c, float) else str(c) for c in cells]
-            yield "\t".join(map(one_line, [heading(inputs), *cells])) + "\n"
+            cells = as_cells(verb, inputs, answer, ".6f", "\t")
+            yield "\t".join([one_line(heading(inputs)), *masks, *cells]) + "\n"
 
 
 def as_block(
@@ -210,7 +216,10 @@ def as_block(
     """Return a text, and below it its answers, their columns aligned."""
     lines = [heading(inputs), ""]
     for group in groups:
-        rows = [as_cells(verb, inputs, answer, percent) for answer in group]
+        rows = [
+            as_cells(verb, inputs, answer, "7.2%" if percent else ".4f", "–")
+            for answer in group
+        ]
         rows = rows or [["nothing"]]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
@@ -220,14 +229,16 @@ def as_block(
     return "\n".join(lines)
 
 
-def as_cells(verb: Verb, inputs: Any, answer: Answer, percent: bool) -> list[str]:
-    """Return what is shown of one answer: words, score, and the place they stand at."""
+def as_cells(
+    verb: Verb, inputs: Any, answer: Answer, score_format: str, to: str
+) -> list[str]:
+    """Return what is shown of one answer: words, score, and from where `to` where."""
     cells = []
     for name in verb.columns:
         if name == "score":
-            cells.append(format(answer[name], "7.2%" if percent else ".4f"))
+            cells.append(format(answer[name], score_format))
         elif name == "end" and name in answer:
-            cells.append(f"{answer['start']}–{answer['end']}")
+            cells.append(f"{answer['start']}{to}{answer['end']}")
         elif name == "word" and answer["end"] > answer["start"]:  # as it is written
             cells.append(one_line(inputs[answer["start"] : answer["end"]]))
         elif name in answer and name != "start":

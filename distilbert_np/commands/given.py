@@ -3,12 +3,10 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ..errors import InputError
-
-if TYPE_CHECKING:
-    from ..training.tasks import Row
+from ..rows import Row, read_rows
 
 Thing = TypeVar("Thing")
 
@@ -21,9 +19,9 @@ class Asked(NamedTuple):
 
 
 def given(
-    arguments: Sequence[Any], file: str | None, read: "Callable[[Row], Any]"
+    arguments: Sequence[Any], file: str | None, read: Callable[[Row], Any]
 ) -> Iterator[Asked]:
-    """Yield what stands in the arguments, then what in the rows of a file.
+    """Yield what stands in the arguments, then what is in the rows of a file.
 
     The argument "-" stands for the lines of the standard input. `read` makes of a row
     what the pipeline is given. Raises InputError if there is nothing at all.
@@ -35,7 +33,7 @@ def given(
         for one in lines:
             empty = False
             yield one
-    for row in rows(file) if file else ():
+    for row in read_rows(file) if file else ():
         empty = False
         yield Asked(row.place, read(row))
     if empty:
@@ -57,13 +55,6 @@ def standard_input() -> Iterator[Asked]:
 def whole_standard_input() -> str:
     """Return the standard input as one text."""
     return "\n".join(one.inputs for one in standard_input())
-
-
-def rows(file: str) -> "list[Row]":
-    """Return the rows of a file: CSV, JSON lines, or a text on each line."""
-    from ..training import tasks  # here, since it takes its time
-
-    return tasks.read_rows(file)
 
 
 def in_parts(things: Iterator[Thing], size: int) -> Iterator[list[Thing]]:

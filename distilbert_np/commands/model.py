@@ -10,7 +10,7 @@ from ..models import DistilBertPreTrainedModel
 from ..pipelines import Pipeline, pipeline
 
 REAL_MODEL = "distilbert-base-uncased"
-TRAINED = {                                      # real ones, for verbs that need others
+TRAINED = {                                      # for the verbs that tiny cannot answer
     "classify": "distilbert-base-uncased-finetuned-sst-2-english",
     "tag": "Davlan/distilbert-base-multilingual-cased-ner-hrl",
     "answer": "distilbert-base-cased-distilled-squad",
@@ -27,9 +27,10 @@ def load(verb: str, name: str, dtype: Any) -> Pipeline:
         pipe = pipeline(verb, name, dtype=dtype)
     if pipe.model.load_report.missing:
         known = f", or --model {TRAINED[verb]}" if verb in TRAINED else ""
+        task = "masked-lm" if verb == "fill-mask" else verb
         raise InputError(
-            f"--model {name}: was not trained to {verb}; train one (python -m "
-            f"distilbert_np train --task {verb} …) and give --model FOLDER{known}"
+            f"--model {name}: its head for {verb} is not trained; train one (python -m "
+            f"distilbert_np train --task {task} …) and give --model FOLDER{known}"
         )
     return pipe
 

@@ -28,8 +28,9 @@ PIPELINES: dict[str, type[Pipeline]] = {
 ALIASES = {
     "sentiment-analysis": "text-classification", "ner": "token-classification",
     # as the command line and training call them
-    "classify": "text-classification", "tag": "token-classification",
-    "answer": "question-answering", "choose": "multiple-choice",
+    "masked-lm": "fill-mask", "classify": "text-classification",
+    "tag": "token-classification", "answer": "question-answering",
+    "choose": "multiple-choice",
 }
 
 
@@ -64,6 +65,10 @@ def pipeline(
             f"model: expected a {kind.model_class.__name__} or its name, "
             f"found {shown(model)}"
         )
+    if not isinstance(model_kwargs, (dict, type(None))):
+        raise InputError(
+            f"model_kwargs: expected a dictionary, found {shown(model_kwargs)}"
+        )
     where = {
         "revision": revision, "local_files_only": local_files_only,
         "cache_dir": cache_dir,
@@ -75,7 +80,6 @@ def pipeline(
     if not isinstance(tokenizer, DistilBertTokenizer):
         tokenizer = DistilBertTokenizer.from_pretrained(tokenizer, **where)
     if not isinstance(model, DistilBertPreTrainedModel):
-        model = kind.model_class.from_pretrained(
-            model, dtype=dtype, **where, **(model_kwargs or {})
-        )
+        more = {"dtype": dtype} | where | (model_kwargs or {})
+        model = kind.model_class.from_pretrained(model, **more)
     return kind(model, tokenizer, **options)

@@ -1,22 +1,33 @@
 """What the pipelines share: texts become rows of ids, and rows are read in batches."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..config import whole
 from ..errors import InputError, shown
 from ..functions import Array
+from ..inputs import check_flags
 from ..models import DistilBertPreTrainedModel
 from ..outputs import ModelOutput
-from ..tokenizer import BatchEncoding, DistilBertTokenizer, check_text, is_string
+from ..tokenizer import (
+    TRUNCATION,
+    BatchEncoding,
+    DistilBertTokenizer,
+    check_text,
+    choose,
+    is_string,
+)
 
 if TYPE_CHECKING:
     from ..tokenizer import Encoding
 
 Answer = dict[str, Any]
+
+# What a parameter of `run` is: an input, with or without its name, or an option.
+INPUT = inspect.Parameter.POSITIONAL_OR_KEYWORD
+OPTION = inspect.Parameter.KEYWORD_ONLY
 
 # What a call may pass on to the tokenizer.
 TOKENIZER_OPTIONS = ("add_special_tokens", "padding", "truncation", "max_length")
@@ -35,10 +46,11 @@ class Pipeline:
         self, model: DistilBertPreTrainedModel, tokenizer: DistilBertTokenizer,
         **options: Any,
     ) -> None:
+        check_kind("model", model, self.model_class)
+        check_kind("tokenizer", tokenizer, DistilBertTokenizer)
         self.model = model
         self.tokenizer = tokenizer
-        self.check_names(options)
-        self.options = options
+        self.options = self.known(options, OPTION)
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Return the answers; `run` says to what, and with which options.
@@ -46,27 +58,31 @@ class Pipeline:
         Every pipeline has these, too: texts of like length go through the model
         together, at most `batch_size` of them (None: any number) and at most
         `max_tokens_per_batch` tokens, padding counted; a longer text goes alone. This
-        changes no answer. `progress` says whether there is a bar (None: for several
-        texts, if stderr is a terminal). Raises InputError, naming the text, where one
-        cannot be read.
+        changes answers by rounding alone. `progress` says whether there is a bar (None:
+        for several texts, if stderr is a terminal). Raises InputError, naming the text,
+        where one cannot be read.
         """
-        self.check_names(options)
-        return self.run(*inputs, **(self.options | options))
+        return self.run(*inputs, **(self.options | self.known(options, OPTION, INPUT)))
 
     def run(self, *inputs: Any, **options: Any) -> Any:
         """Return the answers to some inputs."""
         raise NotImplementedError
 
-    def check_names(self, options: Mapping[str, Any]) -> None:
-        """Raise InputError for an option that this pipeline does not have."""
-        own, shared = inspect.signature(self.run), inspect.signature(self.batches)
-        names = {*own.parameters, *shared.parameters} - {"rows", "batching"}
-        for name in options.keys() - names:
+    def known(self, given: dict[str, Any], *kinds: Any) -> dict[str, Any]:
+        """Return what is given; raise InputError for what is of none of these kinds."""
+        names = {
+            parameter.name
+            for method in (self.run, self.batches)
+            for parameter in inspect.signature(method).parameters.values()
+            if parameter.kind in kinds
+        }
+        for name in given.keys() - names:
             from difflib import get_close_matches  # here, since it takes its time
 
             near = get_close_matches(name, names, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {sorted(names)}"
             raise InputError(f"unknown option {name!r} of this pipeline; {hint}")
+        return given
 
     @property
     def max_length(self) -> int:
@@ -85,7 +101,8 @@ class Pipeline:
         check_text(name, text, is_string)
         if text_pair is not None:
             check_text(f"{name}, text_pair", text_pair, is_string)
-        if options.get("truncation") and options.get("max_length") is None:
+        strategy = choose("truncation", options.get("truncation"), TRUNCATION)
+        if strategy and options.get("max_length") is None:
             options["max_length"] = self.max_length
         return self.tokenizer(text, text_pair, **options)
 
@@ -93,6 +110,8 @@ class Pipeline:
         """Return the ids (L,) of one text, without padding; it must not be too long."""
         seen = np.array(encoded.attention_mask) == 1
         ids = np.array(encoded.input_ids, np.int32)[seen]
+        if not len(ids):
+            raise InputError(f"{name}: has no tokens")
         limit = self.model.config.max_position_embeddings
         if len(ids) > limit:
             raise InputError(
@@ -101,17 +120,20 @@ class Pipeline:
         return ids
 
     def batches(
-        self, rows: Sequence[Array], *, batch_size: int | None = None,
+        self, rows: Sequence[Array], /, *, batch_size: int | None = None,
         max_tokens_per_batch: int = 1024, progress: bool | None = None,
     ) -> Iterator[tuple[Array, Array, Array]]:
         """Yield the numbers of some rows, their ids (B, L) and their mask (B, L)."""
         check_whole("max_tokens_per_batch", max_tokens_per_batch)
         if batch_size is not None:
             check_whole("batch_size", batch_size)
+        if progress is not None:
+            check_flags(progress=progress)
         from tqdm import tqdm  # here, since it takes its time
 
-        # None: tqdm asks whether stderr is a terminal.
-        hidden = len(rows) < 2 or None if progress is None else not progress
+        hidden = not progress
+        if progress is None:                     # tqdm asks if stderr is a terminal
+            hidden = None if len(rows) > 1 else True
         with tqdm(total=len(rows), unit="text", leave=False, disable=hidden) as bar:
             for numbers in batches_by_tokens(rows, max_tokens_per_batch, batch_size):
                 yield numbers, *padded([rows[i] for i in numbers])
@@ -134,9 +156,15 @@ class Pipeline:
         return [[next(in_order) for _ in of_text] for of_text in windows]
 
 
+def check_kind(name: str, value: Any, kind: type) -> None:
+    """Raise InputError unless a value is of a class."""
+    if not isinstance(value, kind):
+        raise InputError(f"{name}: expected a {kind.__name__}, found {shown(value)}")
+
+
 def check_whole(name: str, value: Any) -> None:
     """Raise InputError unless a value is a whole number above 0."""
-    if not whole(1)(value):
+    if type(value) is bool or not isinstance(value, (int, np.integer)) or value < 1:
         raise InputError(
             f"{name}: expected a whole number above 0, found {shown(value)}"
         )

@@ -56,15 +56,16 @@ class FillMaskPipeline(Pipeline):
 
     def candidates(self, targets: Any) -> Array:
         """Return the ids (C,) of the words that may fill a mask: targets, or all."""
+        n_words = min(self.model.config.vocab_size, len(self.tokenizer))
         if targets is None:
-            return np.arange(self.model.config.vocab_size)
-        found = []
+            return np.arange(n_words)
+        vocabulary, found = self.tokenizer.get_vocab(), []
         for name, word in by_name(targets, name="target").items():
             ids = self.encode(name, word, add_special_tokens=False).input_ids
-            token = self.tokenizer.get_vocab().get(word, ids[0] if ids else None)
-            if token is None:
+            token = vocabulary.get(word, ids[0] if ids else None)
+            if token is None or token >= n_words:
                 raise InputError(f"{name}: found nothing to fill in in {word!r:.80}")
-            if token != self.tokenizer.get_vocab().get(word):
+            if token != vocabulary.get(word):
                 piece = self.tokenizer.convert_ids_to_tokens(token)
                 warnings.warn(
                     f"{name}: {word!r} is not in the vocabulary; {piece!r} is, and "
@@ -103,6 +104,7 @@ class FillMaskPipeline(Pipeline):
         """Return one answer for the mask at one position."""
         filled = ids.copy()
         filled[position] = token
+        filled = filled[filled != self.tokenizer.pad_token_id]
         return {
             "score": float(score),
             "token": int(token),

@@ -27,6 +27,8 @@ class MultipleChoicePipeline(Pipeline):
         list of such dicts, which gets a list of answers. What is too long is cut, the
         longer of text and choice first.
         """
+        if is_string(text) and choices is None:
+            raise InputError("choices: expected a list of texts, found none")
         inputs = text if choices is None else {"text": text, "choices": choices}
         asked = by_name(inputs, lambda one: isinstance(one, dict), "question")
         rows, starts = [], [0]
@@ -40,7 +42,7 @@ class MultipleChoicePipeline(Pipeline):
         for numbers, ids, mask in self.batches(rows, **batching):
             logits[numbers] = self.model(ids[:, None], mask[:, None]).logits[:, 0]
         answers = [
-            ranked(one["choices"], logits[start:end])
+            ranked_choices(one["choices"], logits[start:end])
             for one, start, end in zip(asked.values(), starts, starts[1:], strict=False)
         ]
         return answers[0] if isinstance(inputs, dict) else answers
@@ -61,7 +63,7 @@ def check_question(name: str, asked: Any) -> None:
         check_text(name, text, is_string)
 
 
-def ranked(choices: Sequence[str], logits: Any) -> list[Answer]:
+def ranked_choices(choices: Sequence[str], logits: Any) -> list[Answer]:
     """Return the choices with their probabilities, from logits (C,), best first."""
     scores = softmax(logits)
     return [

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..config import whole
 from ..errors import InputError, shown
 from ..functions import Array, softmax
 from ..inputs import check_flags
@@ -82,7 +83,7 @@ class QuestionAnsweringPipeline(Pipeline):
                 for read in zip(windows[number], logits[number], strict=True)
             ]
             answers.append(
-                ranked(readings, one.context, top_k, handle_impossible_answer)
+                best_answers(readings, one.context, top_k, handle_impossible_answer)
             )
         return answers[0] if len(answers) == 1 else answers
 
@@ -94,6 +95,11 @@ class QuestionAnsweringPipeline(Pipeline):
         """
         longest = min(self.max_length, LONGEST) if max_seq_len is None else max_seq_len
         check_whole("max_seq_len", longest)
+        limit = self.model.config.max_position_embeddings
+        if longest > limit:
+            raise InputError(
+                f"max_seq_len: found {longest}, but this model knows {limit} positions"
+            )
         # What is left for the context beside the question, [CLS] and twice [SEP].
         room = longest - len(self.tokenizer.tokenize(question)) - 3
         if room < 1:
@@ -104,6 +110,11 @@ class QuestionAnsweringPipeline(Pipeline):
             doc_stride = min(longest // 2, STRIDE)
             if doc_stride >= room:
                 doc_stride = room // 2
+        if not whole(0, room - 1)(doc_stride):
+            raise InputError(
+                f"doc_stride: expected a whole number below {room}, the tokens of the "
+                f"context that a window has room for, found {shown(doc_stride)}"
+            )
         return self.tokenizer(
             question, context, truncation="only_second", max_length=longest,
             stride=doc_stride, return_overflowing_tokens=True,
@@ -115,8 +126,8 @@ class QuestionAnsweringPipeline(Pipeline):
     ) -> Reading:
         """Return what is found in a window, from its logits (L, 2).
 
-        No token but those of the context has any probability, and [CLS], which stands
-        for no answer: that it starts there, and ends there.
+        Only the context's tokens may be the answer, and [CLS], whose probability is
+        that of no answer.
         """
         is_cls = np.array(window.ids) == self.tokenizer.cls_token_id
         may_be = in_context(window) | is_cls                             # (L,)
@@ -165,7 +176,7 @@ def characters(
     return begin[0], end[1]
 
 
-def ranked(
+def best_answers(
     readings: list[Reading], context: str, top_k: int, handle_impossible_answer: bool
 ) -> Any:
     """Return the best answers of all windows on a context: one, or a list."""
@@ -185,23 +196,25 @@ def ranked(
     return found[0] if len(found) == 1 else found
 
 
-class Asked(NamedTuple):
+class Question(NamedTuple):
     """A question and the text that may answer it."""
 
     question: str
     context: str
 
 
-def as_questions(question: Any, context: Any) -> dict[str, Asked]:
+def as_questions(question: Any, context: Any) -> dict[str, Question]:
     """Return questions with their contexts, by the names that errors call them."""
+    if is_string(question) and context is None:
+        raise InputError("context: expected the text that may hold the answer")
     given = question if context is None else paired(question, context)
     asked = by_name(given, lambda one: isinstance(one, dict), "question")
     return {name: checked(name, one) for name, one in asked.items()}
 
 
-def checked(name: str, one: Any) -> Asked:
+def checked(name: str, one: Any) -> Question:
     """Return one question with its context, given as a dictionary; neither is empty."""
-    if not isinstance(one, dict) or one.keys() != {*Asked._fields}:
+    if not isinstance(one, dict) or one.keys() != {*Question._fields}:
         raise InputError(
             f"{name}: expected a dictionary of question and context, found {shown(one)}"
         )
@@ -210,7 +223,7 @@ def checked(name: str, one: Any) -> Asked:
         check_text(part_name, text, is_string)
         if not text:
             raise InputError(f"{part_name}: expected a text, found an empty one")
-    return Asked(**one)
+    return Question(**one)
 
 
 def paired(question: Any, context: Any) -> dict[str, Any] | list[dict[str, Any]]:

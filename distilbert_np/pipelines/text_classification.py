@@ -22,14 +22,14 @@ class TextClassificationPipeline(Pipeline):
 
     model_class = DistilBertForSequenceClassification
 
-    def __call__(self, inputs: Any, **options: Any) -> Any:
+    def __call__(self, texts: Any, **options: Any) -> Any:
         """Return the answers; `run` says to what, and with which options.
 
         As in transformers, the answer to a single text is in a list, unless this call
         gives `top_k`.
         """
-        answers = super().__call__(inputs, **options)
-        return [answers] if is_string(inputs) and "top_k" not in options else answers
+        answers = super().__call__(texts, **options)
+        return [answers] if is_string(texts) and "top_k" not in options else answers
 
     def run(
         self, texts: Any, *, top_k: int | str | None = "best",
@@ -45,7 +45,7 @@ class TextClassificationPipeline(Pipeline):
         false on its own, or is the only one, and else softmax. `truncation` and
         `max_length` go to the tokenizer, and so does `padding`, which changes nothing.
         """
-        if top_k not in (None, "best"):
+        if top_k is not None and not (is_string(top_k) and top_k == "best"):
             check_whole("top_k", top_k)
         function = FUNCTIONS[self.function_name(function_to_apply)]
         options = {
@@ -66,6 +66,7 @@ class TextClassificationPipeline(Pipeline):
     def function_name(self, asked: str | None) -> str:
         """Return the name of the function that makes scores of logits."""
         config = self.model.config
+        asked = asked.lower() if is_string(asked) else asked
         check_one_of("function_to_apply", asked, (None, "default", *FUNCTIONS))
         if asked in FUNCTIONS:
             return asked
@@ -80,7 +81,7 @@ class TextClassificationPipeline(Pipeline):
             {"label": self.model.config.id2label[c], "score": float(scores[c])}
             for c in np.argsort(-scores, kind="stable").tolist()
         ]
-        return best[0] if top_k == "best" else best[:top_k]
+        return best[0] if is_string(top_k) else best[:top_k]
 
 
 def text_and_pair(name: str, value: Any) -> tuple[Any, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..functions import Array, softmax
 from ..inputs import check_flags
 from ..models import DistilBertForTokenClassification
@@ -55,7 +55,7 @@ class TokenClassificationPipeline(Pipeline):
 
     def run(
         self, texts: Any, *, aggregation_strategy: str | None = "none",
-        ignore_labels: Sequence[str] = ("O",), stride: int | None = None,
+        ignore_labels: Sequence[str] | None = None, stride: int | None = None,
         is_split_into_words: bool = False, delimiter: str | None = " ",
         **batching: Any,
     ) -> list[Any]:
@@ -67,7 +67,7 @@ class TokenClassificationPipeline(Pipeline):
         (the mean), `word`, `start`, `end`. "simple" takes tokens as they are; "first",
         "max" and "average" give all pieces of a word one tag: that of the first, of
         the surest, or the best on average. `text[start:end]` is how the text has it.
-        Tags in `ignore_labels` are left out.
+        Tags in `ignore_labels` (O, unless given) are left out.
 
         A text that is too long is cut, or is read whole in windows that overlap by
         `stride` tokens. With `is_split_into_words` a text is a list of its words, and
@@ -76,12 +76,17 @@ class TokenClassificationPipeline(Pipeline):
         check_flags(is_split_into_words=is_split_into_words)
         strategy = "none" if aggregation_strategy is None else aggregation_strategy
         check_one_of("aggregation_strategy", strategy, STRATEGIES)
+        ignored = ["O"] if ignore_labels is None else ignore_labels
+        if not isinstance(ignored, (list, tuple)) or not all(map(is_string, ignored)):
+            raise InputError(
+                f"ignore_labels: expected a list of labels, found {shown(ignored)}"
+            )
         if stride is not None and strategy == "none":
             raise InputError("stride: needs an aggregation_strategy other than 'none'")
         if is_split_into_words and is_words(texts):
             texts = [texts]                      # and a list of one answer comes back
         asked = [
-            as_text(name, text, is_split_into_words, delimiter)
+            checked_text(name, text, is_split_into_words, delimiter)
             for name, text in by_name(texts).items()
         ]
         windows = [self.windows(text, stride) for text in asked]
@@ -91,7 +96,7 @@ class TokenClassificationPipeline(Pipeline):
         answers = []
         for text, of_text, of_windows in zip(asked, windows, scores, strict=True):
             found = [
-                self.entities(self.pieces(text, *read), strategy, ignore_labels)
+                self.entities(self.pieces(text, *read), strategy, ignored)
                 for read in zip(of_text, of_windows, strict=True)
             ]
             answers.append(found[0] if len(found) == 1 else without_overlaps(found))
@@ -178,7 +183,7 @@ class TokenClassificationPipeline(Pipeline):
         }
 
 
-def as_text(name: str, given: Any, split: bool, delimiter: str | None) -> Text:
+def checked_text(name: str, given: Any, split: bool, delimiter: str | None) -> Text:
     """Return a text, checked; where it comes as a list of words, with their places."""
     check_text(name, given, is_words if split else is_string)
     if not split:

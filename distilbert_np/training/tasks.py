@@ -1,7 +1,6 @@
 """Five tasks: a file of texts with their labels → a model trained on them.
 
-A file is CSV (the first line names the columns), JSON lines (an object on each line) or
-plain text (a text on each line). Each task reads columns of its own:
+What a file may be is said in rows.py. Each task reads columns of its own:
 
     masked-lm  text
     classify   text, label; and text_pair, where there is a second text
@@ -12,76 +11,22 @@ plain text (a text on each line). Each task reads columns of its own:
                a | parts the choices
 """
 
-import csv
-import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import models
 from ..errors import InputError, shown
-from ..files import opened
 from ..losses import IGNORED
+from ..rows import Row, read_rows
 from ..tokenizer import MOST_TOKENS, DistilBertTokenizer, check_length
 from .batches import Example
 from .loop import fit
 from .metrics import Metrics
 from .recipe import Recipe
-
-
-class Row(NamedTuple):
-    """A row of a file, and where it stands, for whoever has to mend it."""
-
-    file: str
-    line: int
-    cells: dict[str, Any]
-
-    @property
-    def place(self) -> str:
-        """Where the row stands."""
-        return f"{self.file}, line {self.line}"
-
-    def error(self, column: str, expected: str, found: Any) -> InputError:
-        """Return the error that names the cell."""
-        return InputError(f"{self.place}: {column}: expected {expected}, found {found}")
-
-    def cell(self, column: str) -> Any:
-        """Return a cell that must be there."""
-        if self.cells.get(column) is None:
-            there = [name for name, value in self.cells.items() if value is not None]
-            raise self.error(column, "a column of this name", ", ".join(there))
-        return self.cells[column]
-
-    def text(self, column: str) -> str:
-        """Return a cell that must hold a text, or a whole number, written out."""
-        value = self.cell(column)
-        if type(value) is int and abs(value) < 10**9:
-            value = str(value)
-        if not isinstance(value, str):
-            raise self.error(column, "a text", shown(value))
-        return value
-
-    def texts(self, column: str, separator: str | None) -> list[str]:
-        """Return a cell that must hold a list of texts, or one text that is to be cut.
-        """
-        value = self.cell(column)
-        if isinstance(value, str):
-            value = value.split(separator)
-        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-            raise self.error(column, "a list of texts", shown(value))
-        return value
-
-    def number(self, column: str) -> int:
-        """Return a cell that must hold a whole number from 0."""
-        value = self.text(column)
-        if not value.isdecimal() or len(value) > 9:
-            raise self.error(column, "a whole number from 0", shown(value))
-        return int(value)
-
 
 # --- rows to examples -----------------------------------------------------------------
 # Each takes a row, `encode`, the tokenizer that cuts to the longest length, and the
@@ -100,10 +45,7 @@ def masked_lm_example(row: Row, encode: Encode, numbers: Numbers) -> Example | N
 
 def classify_example(row: Row, encode: Encode, numbers: Numbers) -> Example:
     """Return the ids of a text, or of a pair, and its class."""
-    texts = [row.text("text")]
-    if row.cells.get("text_pair"):
-        texts.append(row.text("text_pair"))
-    ids = encode(*texts)["input_ids"]
+    ids = encode(*row.pair())["input_ids"]
     return {"input_ids": ids, "labels": numbers[class_name(row)]}
 
 
@@ -176,10 +118,10 @@ def answer_span(row: Row) -> tuple[int, int]:
 def choose_example(row: Row, encode: Encode, numbers: Numbers) -> Example:
     """Return the ids of the text with each of the choices, and the right one's number.
     """
-    choices, label = row.texts("choices", "|"), row.number("label")
+    choices, label = row.choices(), row.number("label")
     if label >= len(choices):
         raise row.error("label", f"one of {len(choices)} choices, from 0", label)
-    ids = [encode(row.text("text"), choice.strip())["input_ids"] for choice in choices]
+    ids = [encode(row.text("text"), choice)["input_ids"] for choice in choices]
     return {"input_ids": ids, "labels": label}
 
 
@@ -206,66 +148,7 @@ TASKS = {
 }
 
 
-# --- files to rows --------------------------------------------------------------------
-
-
-def read_rows(path: str | os.PathLike) -> list[Row]:
-    """Return the rows of a CSV, JSON lines or text file; an InputError names the line.
-    """
-    path = Path(path)
-    if path.suffix.lower() not in READERS:
-        raise InputError(f"{path}: expected a file named .csv, .jsonl or .txt")
-    with opened(path, InputError, encoding="utf-8-sig", newline="") as file:
-        try:
-            rows = [
-                Row(str(path), line, cells)
-                for line, cells in READERS[path.suffix.lower()](file)
-            ]
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}: cannot be read ({error})") from None
-    if not rows:
-        raise InputError(f"{path}: holds no rows")
-    return rows
-
-
-def read_csv(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the number of each line, and its cells by the columns of the first."""
-    reader, last = csv.DictReader(file, strict=True), 1
-    try:
-        for cells in reader:
-            if None in cells:
-                raise ValueError(f"line {reader.line_num}: more cells than columns")
-            last = reader.line_num
-            yield last, cells
-    except csv.Error as error:
-        raise ValueError(f"line {last + 1}: {error}") from None
-
-
-def read_json_lines(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the number of each line that is not empty, and its object."""
-    for number, line in enumerate(file, start=1):
-        if not line.strip():
-            continue
-        try:
-            cells = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            reason = getattr(error, "msg", error)
-            raise ValueError(f"line {number}: not JSON ({reason})") from None
-        if not isinstance(cells, dict):
-            raise ValueError(f"line {number}: not an object")
-        yield number, cells
-
-
-def read_text(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the number of each line, and the line as the text of its row."""
-    for number, line in enumerate(file, start=1):
-        yield number, {"text": line.rstrip("\r\n")}
-
-
-READERS = {
-    ".csv": read_csv, ".jsonl": read_json_lines, ".json": read_json_lines,
-    ".txt": read_text,
-}
+# --- rows held out --------------------------------------------------------------------
 
 
 def split(rows: list[Row], share: float, seed: int) -> tuple[list[Row], list[Row]]:
