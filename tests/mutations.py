@@ -7,6 +7,7 @@ used must be refused by an error of this package, in a line that names the folde
 """
 
 import json
+import math
 import random
 import struct
 import warnings
@@ -20,7 +21,13 @@ import numpy as np
 import ours
 import safetensors
 from cases import SMALL
-from test_checkpoints import BERT_CONFIG, TOKEN_TYPES, in_bert, tensors_of
+from test_checkpoints import (
+    BERT_CONFIG,
+    TOKEN_TYPES,
+    as_bfloat16,
+    in_bert,
+    tensors_of,
+)
 from test_checkpoints import safetensors as safetensors_bytes
 
 from distilbert_np import DistilBertConfig, DistilBertError, DistilBertTokenizer
@@ -31,7 +38,7 @@ WORDS = "hello my dog is cute cat un ##able a ##a b ##b ' , ! ? . the 中 é"
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS.split()]
 TEXTS = ["Hello, my dog is cute!", "unable [MASK] aab 中 café"]
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
-LAYOUTS = ["whole", "whole", "shards", "bert", "no head"]
+LAYOUTS = ["whole", "whole", "shards", "bert", "no head", "types"]
 SHARDS = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
 
 
@@ -56,6 +63,8 @@ def good_files(layout: str, head: str) -> dict[str, bytes]:
     config, tensors = SMALL | {"initializer_range": 0.02}, tensors_of(head)
     if layout == "no head":
         tensors = tensors_of("base")
+    if layout == "types":
+        tensors = in_all_types(tensors)
     if layout == "bert":
         config, tensors = as_bert(config, tensors)
     files = tokenizer_files() | {"config.json": json.dumps(config).encode()}
@@ -89,6 +98,15 @@ def file_of(tensors: dict[str, np.ndarray]) -> bytes:
 def with_header(text: str, data: bytes) -> bytes:
     encoded = text.encode("utf-8", "surrogatepass")
     return struct.pack("<Q", len(encoded)) + encoded + data
+
+
+def in_all_types(tensors: dict) -> dict:
+    """Return tensors stored in the four types that weights may have, by turns."""
+    types = [np.float32, np.float64, np.float16, None]
+    return {
+        name: array.astype(kind) if (kind := types[i % 4]) else as_bfloat16(array)
+        for i, (name, array) in enumerate(tensors.items())
+    }
 
 
 def as_bert(config: dict, tensors: dict) -> tuple[dict, dict]:
@@ -314,7 +332,8 @@ def other_type(rng: random.Random, entry: Pairs) -> None:
     n, shape = (end - begin) // SIZES[code], list(fields["shape"])
     replace(entry, "dtype", code)
     if rng.random() < 0.8:
-        replace(entry, "shape", [*shape[:-1], n * shape[-1] // max(np.prod(shape), 1)])
+        last = n * shape[-1] // max(math.prod(shape), 1)
+        replace(entry, "shape", [*shape[:-1], last])
 
 
 def add_empty(rng: random.Random, header: Pairs, end: int) -> None:
@@ -430,10 +449,11 @@ def mutated(seed: int) -> Mutated:
     if names == ["vocab.txt"]:
         del files["tokenizer.json"]              # which goes before it
     name = rng.choice([name for name in names if name in files])
-    for _ in range(rng.choice([1, 1, 1, 2, 3])):
+    files[name] = mutate(rng, files[name])
+    for _ in range(rng.choice([0, 0, 0, 1, 2])):
         try:
             files[name] = mutate(rng, files[name])
-        except Exception:                        # it no longer is what it was
+        except Exception:                        # it is no longer what it was
             files[name] = byte_mutation(rng, files[name])
     if rng.random() < 0.002:
         del files[name]
