@@ -88,7 +88,7 @@ def test_any_call(text, pair, options):
     if encoded is None:
         return
     rows = encoded.input_ids
-    if isinstance(rows, list) and not isinstance(rows[0], list):
+    if isinstance(rows, list) and not any(isinstance(row, list) for row in rows):
         rows = [rows]
     assert [len(row) for row in rows] == [len(e.ids) for e in encoded.encodings]
     assert all(0 <= number < len(TOKENIZER) for row in rows for number in row)
