@@ -191,7 +191,7 @@ def test_a_token_opens_a_gated_repository(tmp_path, hub):
 # --- a cache and no network -----------------------------------------------------------
 
 AWAY = ["HF_HUB_OFFLINE", "local_files_only", "down"]
-WAYS_OUT = "copy a folder with config.json, model.safetensors, and vocab.txt or token"
+WAYS_OUT = "copy a folder with config.json, model.safetensors, tokenizer.json"
 REASONS = {
     "HF_HUB_OFFLINE": "and HF_HUB_OFFLINE forbids downloads; unset that, or ",
     "local_files_only": "and local_files_only forbids downloads; leave that out",
