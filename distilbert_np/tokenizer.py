@@ -191,13 +191,14 @@ class DistilBertTokenizer:
         check_length("max_length", length, most)
         check_length("stride", stride, MOST_TOKENS)
         single, texts = as_batch(text, text_pair, is_split_into_words)
-        kind = {"split": is_split_into_words, "special": add_special_tokens}
         if strategy:
             self._check_truncation(strategy, length, stride, texts, add_special_tokens)
         if strategy and (stride or return_overflowing_tokens):
-            whole = self._encode(texts, **kind)
+            whole = self._encode(texts, is_split_into_words, add_special_tokens)
             check_windows(whole, stride, length, cut=strategy == "only_second")
-        encodings = self._encode(texts, **kind, cut=(strategy, length, stride))
+        encodings = self._encode(
+            texts, is_split_into_words, add_special_tokens, (strategy, length, stride)
+        )
         samples = None
         if return_overflowing_tokens:
             samples, encodings = with_overflow(encodings)
