@@ -352,7 +352,7 @@ def choose(name: str, value: Any, known: dict[Any, str | None]) -> str | None:
         raise InputError(message) from None
 
 
-def check_length(length: Any, most: int) -> None:
+def check_length(length: Any, most: int = MOST_TOKENS) -> None:
     """Raise InputError unless this is a number of tokens, `most` at most."""
     is_whole = isinstance(length, (int, np.integer)) and type(length) is not bool
     if not is_whole or not 0 <= length <= most:
