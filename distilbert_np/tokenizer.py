@@ -189,7 +189,7 @@ class DistilBertTokenizer:
         length = self.model_max_length if max_length is None else max_length
         most = MOST_PADDED if pad_to == "max_length" else MOST_TOKENS
         check_length("max_length", length, most)
-        check_length("stride", stride, MOST_TOKENS)
+        check_length("stride", stride)
         single, texts = as_batch(text, text_pair, is_split_into_words)
         if strategy:
             self._check_truncation(strategy, length, stride, texts, add_special_tokens)
@@ -392,7 +392,7 @@ def choose(name: str, value: Any, known: dict[Any, str | None]) -> str | None:
         raise InputError(message) from None
 
 
-def check_length(name: str, length: Any, most: int) -> None:
+def check_length(name: str, length: Any, most: int = MOST_TOKENS) -> None:
     """Raise InputError unless this is a number of tokens, `most` at most."""
     is_whole = isinstance(length, (int, np.integer)) and type(length) is not bool
     if not is_whole or not 0 <= length <= most:

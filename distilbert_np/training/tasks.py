@@ -22,7 +22,7 @@ from .. import models
 from ..errors import InputError, shown
 from ..losses import IGNORED
 from ..rows import Row, read_rows
-from ..tokenizer import MOST_TOKENS, DistilBertTokenizer, check_length
+from ..tokenizer import DistilBertTokenizer, check_length
 from .batches import Example
 from .loop import fit
 from .metrics import Metrics
@@ -250,7 +250,7 @@ def longest(
     limit = min(model.config.max_position_embeddings, tokenizer.model_max_length)
     if max_length is None:
         return limit
-    check_length("max_length", max_length, MOST_TOKENS)
+    check_length("max_length", max_length)
     return min(limit, max_length)
 
 
