@@ -4,6 +4,7 @@ import json
 import math
 import warnings
 
+import numpy as np
 import pytest
 from answers import HEADS, TAGS, Question, write_checkpoint
 
@@ -25,7 +26,7 @@ texts = st.one_of(
 )
 scalars = st.one_of(
     st.none(), st.booleans(), st.integers(-3, 300), st.floats(), st.binary(max_size=3),
-    texts,
+    texts, st.sampled_from([2**31, 2**64, 10**400, np.arange(3), np.int64(2), set()]),
 )
 anything = st.recursive(
     scalars,

@@ -183,6 +183,11 @@ def test_options_of_a_pipeline_hold_until_a_call_gives_others(made):
     assert len(two("A [MASK].")) == 2
 
 
+def test_batches_may_be_as_large_as_one_likes(made):
+    found = made["embed"](["A dog.", "A cat."], max_tokens_per_batch=2**64)
+    assert found.shape == (2, 12)
+
+
 def test_float64(made):
     folder = str(Path(made["text-classification"].model.load_report.source).parent)
     score = pipeline("text-classification", folder, dtype="float64")("A dog.")

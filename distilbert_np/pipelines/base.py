@@ -217,7 +217,7 @@ def batches_by_tokens(
     order = np.argsort(-lengths, kind="stable")
     batches, start = [], 0
     while start < len(order):
-        size = max(1, max_tokens // max(1, lengths[order[start]]))
+        size = max(1, max_tokens // int(lengths[order[start]]))
         size = size if most is None else min(size, most)
         batches.append(order[start : start + size])
         start += size
