@@ -74,18 +74,19 @@ def fit_here(folder, kind="masked-lm", run=None, recipe=RECIPE, **options):
 # --- killed ---------------------------------------------------------------------------
 
 # What a moment is, of a run that nothing has stopped, with a checkpoint after each 2 of
-# 4 steps: 1 to 9 write the first checkpoint, 10 to 17 the second, 18 to 23 delete the
-# first; 24 to 42 write the best model and its tokenizer.
+# 4 steps: 1 to 11 write the first checkpoint, 12 to 21 the second, 22 to 27 delete the
+# first; 28 to 50 write the best model and its tokenizer.
 MOMENTS = {
     "before the first checkpoint": [1],
-    "while a checkpoint is written": [5, 12],
-    "before a checkpoint gets its name": [6, 14],
-    "while what was temporary is deleted": [8, 16],
-    "while the best model is written": [26, 24, 14],
-    "before the best model gets its name": [28],
-    "while an old checkpoint is deleted": [20, 36, 51],
-    "while the last old checkpoint is deleted": [148],
-    "many times": random.Random(1).choices(range(1, 40), k=16),
+    "while a checkpoint is written": [7, 14],
+    "before a checkpoint gets its name": [8, 16],
+    "while what was temporary is deleted": [10],
+    "while the best model is written": [32, 31],
+    "before the best model gets its name": [33],
+    "when the best model has its name, and its configuration not yet": [34],
+    "while an old checkpoint is deleted": [24, 44],
+    "while the last old checkpoint is deleted": [174],
+    "many times": random.Random(1).choices(range(1, 46), k=16),
 }
 
 
