@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, NoReturn
 
-from . import inspection
+from . import __version__, inspection
 from .commands.ask import ask
 from .commands.embed import embed
 from .commands.model import REAL_MODEL, TRAINED
@@ -57,6 +57,8 @@ class Parser(argparse.ArgumentParser):
 def make_parser() -> Parser:
     """Return the parser of the command line."""
     parser = Parser(prog="python -m distilbert_np", description="DistilBERT in NumPy.")
+    version = f"distilbert_np {__version__}"
+    parser.add_argument("--version", action="version", version=version)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     add_fill_mask(verbs)
     add_classify(verbs)
@@ -391,6 +393,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - to the end
     if hasattr(sys.stdout, "reconfigure"):       # ? for what a terminal cannot show
         sys.stdout.reconfigure(errors="replace")
+    if hasattr(sys.stdin, "reconfigure"):        # what cannot be decoded is refused
+        sys.stdin.reconfigure(errors="strict")
     parsed = make_parser().parse_args(arguments)
     parsed.command = sys.argv[1:] if arguments is None else arguments
     try:

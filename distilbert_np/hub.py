@@ -89,7 +89,9 @@ def find_model(
         return EMBEDDED[name]
     if os.path.isdir(name):
         return Path(name)
-    if os.path.exists(name) or name.startswith((".", "/", "~")) or "\\" in name:
+    if os.path.exists(name):
+        raise CheckpointError(f"model {name!r}: is a file; give its folder")
+    if name.startswith((".", "/", "~")) or "\\" in name:
         raise CheckpointError(f"model {name!r}: there is no such folder")
     try:
         return download(name, kinds, local_files_only, **where)

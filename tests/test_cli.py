@@ -12,6 +12,7 @@ import sys
 import pytest
 from answers import TAGS, Question, write_checkpoint
 
+import distilbert_np
 from distilbert_np import (
     DistilBertError,
     DistilBertForMaskedLM,
@@ -270,6 +271,15 @@ def test_a_head_that_nobody_trained_gives_no_answer(capsys, verb):
     assert f"train --task {verb}" in err
 
 
+def test_a_head_that_was_trained_for_something_else_gives_no_answer(capsys, folder_of):
+    # Both heads have a classifier of this shape: only their names tell them apart.
+    folder = folder_of("text-classification")
+    assert main(["tag", ADA, "--model", folder]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1
+    assert "not trained (it is a DistilBertForSequenceClassification); train" in err
+
+
 # --- many texts -----------------------------------------------------------------------
 
 LINES = ["The [MASK] is small.", "A\t[MASK] or a [MASK]?", "[MASK]"]
@@ -289,6 +299,12 @@ def test_lines_for_a_pipe(says, monkeypatch):
     ]
 
 
+def test_lines_as_windows_ends_and_begins_them(says, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\ufeffThe [MASK].\r\n[MASK]\r\n"))
+    found = says("fill-mask", "-", "--json").splitlines()
+    assert [json.loads(line)["text"] for line in found] == ["The [MASK].", "[MASK]"]
+
+
 def test_tables_on_a_terminal(says, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     out = says("fill-mask", *LINES)
@@ -299,7 +315,7 @@ def test_tables_on_a_terminal(says, monkeypatch):
 @pytest.mark.parametrize("name", ["texts.txt", "texts.csv", "texts.jsonl"])
 def test_texts_in_a_file(tmp_path, says, name):
     rows = {
-        "texts.txt": "\n".join(LINES),
+        "texts.txt": "\ufeff" + "\r\n".join(LINES),
         "texts.csv": "text\n" + "\n".join(f'"{line}"' for line in LINES),
         "texts.jsonl": "\n".join(json.dumps({"text": line}) for line in LINES),
     }
@@ -356,7 +372,7 @@ def test_more_texts_than_are_read_at_once(says, monkeypatch):
         (["fill-mask", "--file", "texts.pdf"], ["texts.pdf", ".csv, .jsonl or .txt"]),
         (["answer", "--file", "texts.txt"], ["texts.txt, line 1", "question"]),
         (["answer", "Who?"], ["context: expected a text", "- for the standard input"]),
-        (["choose", "It"], ["choices: expected a list of texts", "found []"]),
+        (["choose", "It"], ["choices: expected one text or more", "found []"]),
         (["embed", "--file", "texts.txt", "\udcff"], ["texts[0]", "surrogate"]),
         (["tag"], ["nothing to read"]),
     ],
@@ -432,6 +448,20 @@ def test_an_output_that_is_full():
         )
     assert process.returncode == 2
     assert process.stderr.count("\n") == 1 and "No space left" in process.stderr
+
+
+def test_input_that_cannot_be_decoded():
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    with start("fill-mask", "-", env=os.environ | ascii_only) as process:
+        _, err = process.communicate(b"caf\xe9 [MASK]\n")
+    assert b"standard input: cannot be decoded" in err and process.returncode == 2
+
+
+def test_the_version(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"distilbert_np {distilbert_np.__version__}\n"
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -63,7 +63,7 @@ def test_imports_run_one_way():
     assert sorted([*rooms, *SUITES]) == sorted(ORDER)
     for room in rooms:
         for name in imports(PACKAGE / f"{room}.py"):
-            if name.startswith("."):
+            if name.startswith(".") and name != ".__version__":
                 imported = name.lstrip(".").split(".")[0]
                 assert ORDER.index(imported) < ORDER.index(room), (room, imported)
 

@@ -47,7 +47,10 @@ def standard_input() -> Iterator[Asked]:
     """Yield the lines of the standard input, without their ends."""
     try:
         for number, line in enumerate(sys.stdin or (), start=1):  # None: it is closed
-            yield Asked(f"standard input, line {number}", line.removesuffix("\n"))
+            text = line.rstrip("\r\n")
+            if number == 1:
+                text = text.removeprefix("\ufeff")      # as Windows likes to begin
+            yield Asked(f"standard input, line {number}", text)
     except UnicodeDecodeError as error:
         raise InputError(f"standard input: cannot be decoded ({error})") from None
 

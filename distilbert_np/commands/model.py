@@ -4,10 +4,13 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from ..config import DistilBertConfig
 from ..errors import InputError
 from ..hub import EMBEDDED
+from ..inspection import CLASSES, named_head
 from ..models import DistilBertPreTrainedModel
-from ..pipelines import Pipeline, pipeline
+from ..pipelines import ALIASES, PIPELINES, Pipeline, pipeline
+from ..weights import listing
 
 REAL_MODEL = "distilbert-base-uncased"
 TRAINED = {                                      # for the verbs that tiny cannot answer
@@ -18,21 +21,31 @@ TRAINED = {                                      # for the verbs that tiny canno
 
 
 def load(verb: str, name: str, dtype: Any) -> Pipeline:
-    """Return the pipeline of a verb; refuse a model whose head nobody has trained.
+    """Return the pipeline of a verb; refuse a model whose head is not trained for it.
 
     Its answers would be chance that looks like knowledge.
     """
+    wanted = PIPELINES[ALIASES.get(verb, verb)].model_class.head
+    held = named_head(DistilBertConfig.from_pretrained(name))
+    if "base" != wanted != held and held not in (None, "base"):
+        raise not_trained(verb, name, f"it is a {CLASSES[held]}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)     # an error says it better
         pipe = pipeline(verb, name, dtype=dtype)
-    if pipe.model.load_report.missing:
-        known = f", or --model {TRAINED[verb]}" if verb in TRAINED else ""
-        task = "masked-lm" if verb == "fill-mask" else verb
-        raise InputError(
-            f"--model {name}: its head for {verb} is not trained; train one (python -m "
-            f"distilbert_np train --task {task} …) and give --model FOLDER{known}"
-        )
+    if missing := pipe.model.load_report.missing:
+        raise not_trained(verb, name, f"it has no {listing(missing)}")
     return pipe
+
+
+def not_trained(verb: str, name: str, why: str) -> InputError:
+    """Return the error that tells of models which a verb could use."""
+    known = f", or --model {TRAINED[verb]}" if verb in TRAINED else ""
+    task = "masked-lm" if verb == "fill-mask" else verb
+    return InputError(
+        f"--model {name}: its head for {verb} is not trained ({why}); train one "
+        f"(python -m distilbert_np train --task {task} …) and give --model "
+        f"FOLDER{known}"
+    )
 
 
 def who_answered(name: str, model: DistilBertPreTrainedModel) -> str:

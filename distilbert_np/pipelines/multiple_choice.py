@@ -28,9 +28,9 @@ class MultipleChoicePipeline(Pipeline):
         longer of text and choice first.
         """
         if is_string(text) and choices is None:
-            raise InputError("choices: expected a list of texts, found none")
+            raise InputError("choices: expected one text or more in a list, found none")
         inputs = text if choices is None else {"text": text, "choices": choices}
-        asked = by_name(inputs, lambda one: isinstance(one, dict), "question")
+        asked = by_name(inputs, lambda one: isinstance(one, dict))
         rows, starts = [], [0]
         for name, one in asked.items():
             check_question(name, one)
@@ -57,7 +57,8 @@ def check_question(name: str, asked: Any) -> None:
     choices = asked["choices"]
     if not isinstance(choices, (list, tuple)) or not choices:
         raise InputError(
-            f"{name}, choices: expected a list of texts, found {shown(choices)}"
+            f"{name}, choices: expected one text or more in a list, found "
+            f"{shown(choices)}"
         )
     for text in (asked["text"], *choices):
         check_text(name, text, is_string)

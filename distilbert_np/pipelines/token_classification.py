@@ -75,6 +75,7 @@ class TokenClassificationPipeline(Pipeline):
         """
         check_flags(is_split_into_words=is_split_into_words)
         strategy = "none" if aggregation_strategy is None else aggregation_strategy
+        strategy = strategy.lower() if is_string(strategy) else strategy
         check_one_of("aggregation_strategy", strategy, STRATEGIES)
         ignored = ["O"] if ignore_labels is None else ignore_labels
         if not isinstance(ignored, (list, tuple)) or not all(map(is_string, ignored)):
