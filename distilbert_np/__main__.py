@@ -229,6 +229,7 @@ def add_inspect(verbs: Any) -> None:
     )
     add(
         "--head", choices=HEADS, metavar="HEAD",
+        type=lambda name: name.replace("-", "_"),
         help=f"the head to count: {', '.join(HEADS)} (default: the model's own)",
     )
     add("--full", action="store_true", help="list every tensor, by its full name")

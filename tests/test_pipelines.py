@@ -263,6 +263,14 @@ def test_bad_calls(made, task, inputs, options, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_model_that_was_trained_for_something_else(made):
+    # Both heads have a classifier of this shape: only their names tell them apart.
+    folder = Path(made["text-classification"].model.load_report.source).parent
+    with pytest.warns(UserWarning, match="is a DistilBertForSequenceClassification"):
+        pipeline("ner", folder)
+    assert pipeline("embed", folder)("A dog.").shape == (12,)    # it has no head
+
+
 def test_a_pipeline_that_cannot_be_made(made):
     tokenizer = made["embed"].tokenizer
     for arguments, message in (

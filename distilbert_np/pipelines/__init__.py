@@ -1,11 +1,13 @@
 """Pipelines: text in, answer out; names, arguments and answers as in transformers."""
 
 import os
+import warnings
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, shown
+from ..inspection import CLASSES, named_head
 from ..models import DistilBertPreTrainedModel
 from ..tokenizer import DistilBertTokenizer
 from .base import Pipeline
@@ -54,7 +56,7 @@ def pipeline(
     `tokenizer` are loaded ones, or what from_pretrained takes, as are dtype, revision,
     local_files_only, cache_dir and `model_kwargs`; a tokenizer is looked for beside its
     model. `options` become those of every call. Raises InputError for a task that is
-    not known.
+    not known, and warns of a model that was trained for another.
     """
     kind = PIPELINES.get(ALIASES.get(task, task)) if isinstance(task, str) else None
     if kind is None:
@@ -81,5 +83,11 @@ def pipeline(
         tokenizer = DistilBertTokenizer.from_pretrained(tokenizer, **where)
     if not isinstance(model, DistilBertPreTrainedModel):
         more = {"dtype": dtype} | where | (model_kwargs or {})
-        model = kind.model_class.from_pretrained(model, **more)
+        name, model = model, kind.model_class.from_pretrained(model, **more)
+        held = named_head(model.config) or model.head
+        is_whole = "base" not in (held, model.head) and not model.load_report.missing
+        if is_whole and held != model.head:      # all weights fit, by chance
+            warnings.warn(
+                f"{name}: is a {CLASSES[held]}, not trained for {task}", stacklevel=2
+            )
     return kind(model, tokenizer, **options)
