@@ -177,7 +177,8 @@ REFUSED = PermissionError(errno.EACCES, "Permission denied")
 
 
 @pytest.mark.parametrize(("fails", "error"), [
-    ("tempfile.mkdtemp", REFUSED), ("io.open", REFUSED), ("os.replace", REFUSED),
+    ("tempfile.mkdtemp", REFUSED), ("pathlib.Path.write_text", REFUSED),
+    ("os.replace", REFUSED),
     ("safetensors.numpy.save_file", REFUSED),
     ("safetensors.numpy.save_file", SafetensorError("Permission denied")),
 ])
