@@ -23,6 +23,7 @@ from .pipelines.token_classification import STRATEGIES
 from .weights import HEADS
 
 EXAMPLE = "The capital of France is [MASK]."
+MODELS = "an embedded model (tiny), a folder, or a name on the Hugging Face Hub"
 TEXT_FILE = "a .txt file, a text on each line; or .csv or .jsonl with a column text"
 COLUMNS = """\
 FILE is CSV, its first line naming the columns, or JSON lines (.jsonl), or for masked-lm
@@ -224,8 +225,7 @@ def add_inspect(verbs: Any) -> None:
     add = inspect_verb.add_argument
     add(
         "model", nargs="?", default="tiny", metavar="MODEL",
-        help="an embedded model (tiny), a folder, or a name on the Hugging Face Hub "
-        "(default: tiny)",
+        help=f"{MODELS} (default: tiny)",
     )
     add(
         "--head", choices=HEADS, metavar="HEAD",
@@ -298,8 +298,8 @@ def add_bench(verbs: Any) -> None:
     )
     add(
         "--model",
-        help="an embedded model (tiny), a folder, or a name on the Hugging Face Hub "
-        "(default: base size, weights at random: speed does not depend on them)",
+        help=f"{MODELS} (default: base size, weights at random: speed does not depend "
+        "on them)",
     )
     add("--shapes", metavar="BxL,…", help="batches and lengths, such as 1x8,8x128")
     add("--runs", type=int, metavar="N", help="runs of each (default: what a few "
@@ -315,8 +315,7 @@ def add_model(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--model",
         default="tiny",
-        help="an embedded model (tiny), a folder, or a name on the Hugging Face Hub "
-        f"such as {REAL_MODEL} (default: tiny)",
+        help=f"{MODELS} such as {REAL_MODEL} (default: tiny)",
     )
     verb.add_argument(
         "--dtype", choices=("float32", "float64"), default="float32", help="precision"

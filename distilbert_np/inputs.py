@@ -225,9 +225,16 @@ def check_rng(rng: Any) -> "np.random.Generator | None":
     return rng
 
 
+def is_whole(value: Any, at_least: int, at_most: float = np.inf) -> bool:
+    """Whether a value is a whole number in a range, Python's or NumPy's, but no truth.
+    """
+    is_number = isinstance(value, (int, np.integer)) and type(value) is not bool
+    return is_number and at_least <= value <= at_most
+
+
 def check_seed(seed: Any) -> int:
     """Return the seed that parameters are drawn from, a whole number of at least 0."""
-    if type(seed) is bool or not isinstance(seed, (int, np.integer)) or seed < 0:
+    if not is_whole(seed, 0):
         raise InputError(
             f"seed: expected a whole number of at least 0, found {shown(seed)}"
         )

@@ -39,8 +39,6 @@ CLASSES = {
         models.DistilBertForMultipleChoice,
     )
 }
-
-
 STACK = "transformer.layer"
 
 
@@ -76,6 +74,16 @@ def named_head(config: DistilBertConfig) -> str | None:
             if name in (known, known.removeprefix("Distil")):
                 return head
     return None
+
+
+def other_class(config: DistilBertConfig, head: str) -> str | None:
+    """Return the class that a model was trained as, if it has another head than this.
+
+    The encoder alone goes with all heads, and any model has an encoder.
+    """
+    named = named_head(config)
+    is_other = "base" not in (named, head) and named not in (None, head)
+    return CLASSES[named] if is_other else None
 
 
 def held_head(stored: dict[str, Stored], named: str | None) -> str:

@@ -21,7 +21,7 @@ from . import hub
 from .config import one_of
 from .errors import CheckpointError, InputError, shown
 from .files import read_json, read_text, written_whole
-from .inputs import check_flags
+from .inputs import check_flags, is_whole
 
 if TYPE_CHECKING:                                # imported where used: it takes time
     from tokenizers import Encoding, Tokenizer
@@ -394,8 +394,7 @@ def choose(name: str, value: Any, known: dict[Any, str | None]) -> str | None:
 
 def check_length(name: str, length: Any, most: int = MOST_TOKENS) -> None:
     """Raise InputError unless this is a number of tokens, `most` at most."""
-    is_whole = isinstance(length, (int, np.integer)) and type(length) is not bool
-    if not is_whole or not 0 <= length <= most:
+    if not is_whole(length, 0, most):
         raise InputError(
             f"{name}: expected a whole number from 0 to {most:,}, found {shown(length)}"
         )

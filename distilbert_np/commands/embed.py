@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 from ..files import written_whole
 from ..functions import Array
 from .given import given
@@ -67,7 +67,7 @@ def beginning(vectors: Array) -> str:
 
 def similarity_table(texts: Sequence[str], vectors: Array) -> str:
     """Return the cosine similarities of the first texts as lines, one for each text."""
-    compared = [" ".join(text.split()) for text in texts[:MOST_COMPARED]]
+    compared = [one_line(text) for text in texts[:MOST_COMPARED]]
     n = len(compared)
     width = min(76 - 7 * n, max(map(len, compared)))
     cosines = vectors[:n] @ vectors[:n].T                                # (n, n)

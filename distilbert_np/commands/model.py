@@ -7,7 +7,7 @@ from typing import Any
 from ..config import DistilBertConfig
 from ..errors import InputError
 from ..hub import EMBEDDED
-from ..inspection import CLASSES, named_head
+from ..inspection import other_class
 from ..models import DistilBertPreTrainedModel
 from ..pipelines import ALIASES, PIPELINES, Pipeline, pipeline
 from ..weights import listing
@@ -26,9 +26,8 @@ def load(verb: str, name: str, dtype: Any) -> Pipeline:
     Its answers would be chance that looks like knowledge.
     """
     wanted = PIPELINES[ALIASES.get(verb, verb)].model_class.head
-    held = named_head(DistilBertConfig.from_pretrained(name))
-    if "base" != wanted != held and held not in (None, "base"):
-        raise not_trained(verb, name, f"it is a {CLASSES[held]}")
+    if other := other_class(DistilBertConfig.from_pretrained(name), wanted):
+        raise not_trained(verb, name, f"it is a {other}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)     # an error says it better
         pipe = pipeline(verb, name, dtype=dtype)

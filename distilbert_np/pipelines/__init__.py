@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, shown
-from ..inspection import CLASSES, named_head
+from ..inspection import other_class
 from ..models import DistilBertPreTrainedModel
 from ..tokenizer import DistilBertTokenizer
 from .base import Pipeline
@@ -84,10 +84,7 @@ def pipeline(
     if not isinstance(model, DistilBertPreTrainedModel):
         more = {"dtype": dtype} | where | (model_kwargs or {})
         name, model = model, kind.model_class.from_pretrained(model, **more)
-        held = named_head(model.config) or model.head
-        is_whole = "base" not in (held, model.head) and not model.load_report.missing
-        if is_whole and held != model.head:      # all weights fit, by chance
-            warnings.warn(
-                f"{name}: is a {CLASSES[held]}, not trained for {task}", stacklevel=2
-            )
+        other = other_class(model.config, model.head)
+        if other and not model.load_report.missing:          # its weights fit by chance
+            warnings.warn(f"{name}: is a {other}, not trained for {task}", stacklevel=2)
     return kind(model, tokenizer, **options)

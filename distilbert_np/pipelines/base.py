@@ -1,14 +1,15 @@
 """What the pipelines share: texts become rows of ids, and rows are read in batches."""
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..config import one_of
 from ..errors import InputError, shown
 from ..functions import Array
-from ..inputs import check_flags
+from ..inputs import check_flags, is_whole
 from ..models import DistilBertPreTrainedModel
 from ..outputs import ModelOutput
 from ..tokenizer import (
@@ -139,6 +140,16 @@ class Pipeline:
                 yield numbers, *padded([rows[i] for i in numbers])
                 bar.update(len(numbers))
 
+    def read(
+        self, rows: Sequence[Array], compute: Callable[[Array, Array], Iterable[Any]],
+        **batching: Any,
+    ) -> list[Any]:
+        """Return, for each row, what `compute` makes of ids and masks (B, L)."""
+        results: list[Any] = [None] * len(rows)
+        for numbers, ids, mask in self.batches(rows, **batching):
+            for i, result in zip(numbers, compute(ids, mask), strict=True):
+                results[i] = result
+        return results
 
     def read_windows(
         self, windows: "Sequence[Sequence[Encoding]]",
@@ -147,13 +158,11 @@ class Pipeline:
         """Return, for each window on each text, its part (L, …) of an output (B, L, …).
         """
         rows = [np.array(w.ids, np.int32) for of_text in windows for w in of_text]
-        parts: list[Any] = [None] * len(rows)
-        for numbers, ids, mask in self.batches(rows, **batching):
-            computed = output(self.model(ids, mask))                     # (B, L, …)
-            for i, part in zip(numbers, computed, strict=True):
-                parts[i] = part[: len(rows[i])]
-        in_order = iter(parts)
-        return [[next(in_order) for _ in of_text] for of_text in windows]
+        outputs = self.read(
+            rows, lambda ids, mask: output(self.model(ids, mask)), **batching
+        )
+        parts = (out[: len(row)] for row, out in zip(rows, outputs, strict=True))
+        return [[next(parts) for _ in of_text] for of_text in windows]
 
 
 def check_kind(name: str, value: Any, kind: type) -> None:
@@ -164,7 +173,7 @@ def check_kind(name: str, value: Any, kind: type) -> None:
 
 def check_whole(name: str, value: Any) -> None:
     """Raise InputError unless a value is a whole number above 0."""
-    if type(value) is bool or not isinstance(value, (int, np.integer)) or value < 1:
+    if not is_whole(value, 1):
         raise InputError(
             f"{name}: expected a whole number above 0, found {shown(value)}"
         )
@@ -184,7 +193,7 @@ def tokenizer_options(name: str, options: Any) -> dict[str, Any]:
 
 def check_one_of(name: str, value: Any, known: Sequence[Any]) -> None:
     """Raise InputError unless a value is one of those known."""
-    if not any(type(value) is type(k) and value == k for k in known):
+    if not one_of(*known)(value):
         raise InputError(
             f"{name}: expected one of {', '.join(map(repr, known))}, "
             f"found {shown(value)}"

@@ -1,6 +1,6 @@
 """feature-extraction: a vector for each token; embed: one for each text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,12 +34,14 @@ class FeatureExtractionPipeline(Pipeline):
             self.row(name, self.encode(name, text, **options))
             for name, text in by_name(texts).items()
         ]
-        answers: list[Any] = [None] * len(rows)
-        for numbers, ids, mask in self.batches(rows, **batching):
+
+        def vectors(ids: Array, mask: Array) -> Iterator[Any]:
             h = self.model(ids, mask).last_hidden_state                  # (B, L, D)
-            for i, vectors in zip(numbers, h, strict=True):
-                vectors = vectors[None, : len(rows[i])].copy()           # (1, L, D)
-                answers[i] = vectors if return_tensors else vectors.tolist()
+            for states, length in zip(h, mask.sum(axis=1), strict=True):
+                of_text = states[None, :length].copy()                   # (1, L, D)
+                yield of_text if return_tensors else of_text.tolist()
+
+        answers = self.read(rows, vectors, **batching)
         return answers[0] if is_string(texts) else answers
 
 

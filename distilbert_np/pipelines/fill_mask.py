@@ -1,7 +1,7 @@
 """fill-mask: which words belong at each [MASK]?"""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,16 +42,18 @@ class FillMaskPipeline(Pipeline):
             self.masked_row(name, text, options)
             for name, text in by_name(texts).items()
         ]
-        answers: list[Any] = [None] * len(rows)
-        for numbers, ids, mask in self.batches(rows, **batching):
+
+        def answers_of(ids: Array, mask: Array) -> Iterator[list[Any]]:
             is_mask = ids == self.tokenizer.mask_token_id                # (B, L)
             h = self.model.encode(ids, mask).last_hidden_state           # (B, L, D)
             # Scores for the whole vocabulary are dear: for the masks alone.
             logits, _ = self.model.score(h[is_mask], rng=None)           # (M, V)
             probabilities = softmax(logits)[:, candidates]               # (M, C)
             by_text = np.split(probabilities, np.cumsum(is_mask.sum(axis=1))[:-1])
-            for i, of_text in zip(numbers, by_text, strict=True):
-                answers[i] = self.fill(rows[i], candidates, of_text, top_k)
+            for row, seen, of_text in zip(ids, mask, by_text, strict=True):
+                yield self.fill(row[seen], candidates, of_text, top_k)
+
+        answers = self.read(rows, answers_of, **batching)
         return answers[0] if len(answers) == 1 else answers
 
     def candidates(self, targets: Any) -> Array:

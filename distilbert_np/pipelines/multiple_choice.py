@@ -38,9 +38,11 @@ class MultipleChoicePipeline(Pipeline):
             encoded = self.tokenizer(pairs, truncation=True, max_length=self.max_length)
             rows += [np.array(ids, np.int32) for ids in encoded.input_ids]
             starts.append(len(rows))
-        logits = np.empty(len(rows), self.model.dtype)
-        for numbers, ids, mask in self.batches(rows, **batching):
-            logits[numbers] = self.model(ids[:, None], mask[:, None]).logits[:, 0]
+        logits = np.array(self.read(
+            rows,
+            lambda ids, mask: self.model(ids[:, None], mask[:, None]).logits[:, 0],
+            **batching,
+        ))
         answers = [
             ranked_choices(one["choices"], logits[start:end])
             for one, start, end in zip(asked.values(), starts, starts[1:], strict=False)

@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..config import whole
 from ..errors import InputError, shown
 from ..functions import Array, softmax
-from ..inputs import check_flags
+from ..inputs import check_flags, is_whole
 from ..models import DistilBertForQuestionAnswering
 from ..outputs import ModelOutput
 from ..tokenizer import check_text, is_string
@@ -110,7 +109,7 @@ class QuestionAnsweringPipeline(Pipeline):
             doc_stride = min(longest // 2, STRIDE)
             if doc_stride >= room:
                 doc_stride = room // 2
-        if not whole(0, room - 1)(doc_stride):
+        if not is_whole(doc_stride, 0, room - 1):
             raise InputError(
                 f"doc_stride: expected a whole number below {room}, the tokens of the "
                 f"context that a window has room for, found {shown(doc_stride)}"

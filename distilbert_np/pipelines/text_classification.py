@@ -56,11 +56,10 @@ class TextClassificationPipeline(Pipeline):
             self.row(name, self.encode(name, *text_and_pair(name, one), **options))
             for name, one in inputs.items()
         ]
-        answers: list[Any] = [None] * len(rows)
-        for numbers, ids, mask in self.batches(rows, **batching):
-            logits = self.model(ids, mask).logits                        # (B, C)
-            for i, scores in zip(numbers, function(logits), strict=True):
-                answers[i] = self.answer(scores, top_k)
+        found = self.read(
+            rows, lambda ids, mask: function(self.model(ids, mask).logits), **batching
+        )                                                                # each (C,)
+        answers = [self.answer(scores, top_k) for scores in found]
         return answers if isinstance(texts, (list, tuple)) else answers[0]
 
     def function_name(self, asked: str | None) -> str:

@@ -134,18 +134,16 @@ class TokenClassificationPipeline(Pipeline):
             pieces = self.words(pieces, WORD_SCORES[strategy])
         tagged = [(piece, self.tag(piece)) for piece in pieces]
         if strategy == "none":
-            found = [
+            return [
                 {
                     "entity": tag, "score": float(piece.scores.max()),
                     "index": piece.index, "word": piece.word,
                     "start": piece.start, "end": piece.end,
                 }
-                for piece, tag in tagged
+                for piece, tag in tagged if tag not in ignore_labels
             ]
-        else:
-            found = [self.entity(run) for run in runs(tagged)]
-        key = "entity" if strategy == "none" else "entity_group"
-        return [entity for entity in found if entity[key] not in ignore_labels]
+        found = [self.entity(run) for run in runs(tagged)]
+        return [e for e in found if e["entity_group"] not in ignore_labels]
 
     def tag(self, piece: Piece) -> str:
         """Return the likeliest tag of a piece."""
