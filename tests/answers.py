@@ -57,6 +57,22 @@ class Question:
         return f"{self.task} {shown}"
 
 
+class Checkpoints:
+    """The checkpoints that questions are put to, each written once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.written: dict[str, Path] = {}
+
+    def of(self, question: Question) -> Path:
+        """Return the folder of a question's checkpoint."""
+        key = f"{question.task} {question.config}"
+        if key not in self.written:
+            self.written[key] = self.folder / str(len(self.written))
+            write_checkpoint(self.written[key], question)
+        return self.written[key]
+
+
 HEADS = {
     "fill-mask": "masked_lm", "text-classification": "sequence",
     "token-classification": "token", "question-answering": "question_answering",

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from answers import TAGS, Question, write_checkpoint
+from answers import TAGS, Checkpoints, Question
 
 import distilbert_np
 from distilbert_np import (
@@ -149,16 +149,8 @@ def test_a_pipeline_of_what_is_already_loaded():
 @pytest.fixture(scope="module")
 def folder_of(tmp_path_factory):
     """Return a function that writes a checkpoint of random weights for a task."""
-    folders = {}
-
-    def write(task, **config):
-        key = f"{task} {config}"
-        if key not in folders:
-            folders[key] = tmp_path_factory.mktemp("checkpoint")
-            write_checkpoint(folders[key], Question(task, "", config=config))
-        return str(folders[key])
-
-    return write
+    checkpoints = Checkpoints(tmp_path_factory.mktemp("checkpoints"))
+    return lambda task, **config: str(checkpoints.of(Question(task, "", config=config)))
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from answers import BOUND, QUESTIONS, TEXTS, assert_same, write_checkpoint
+from answers import BOUND, QUESTIONS, TEXTS, Checkpoints, assert_same
 from cases import Case
 from shared_data import minilm_folder
 
@@ -23,16 +23,7 @@ def theirs():
 @pytest.fixture(scope="module")
 def folder_of(tmp_path_factory):
     """Return a function that writes a question's checkpoint, once."""
-    folders = {}
-
-    def write(question):
-        key = f"{question.task} {question.config}"
-        if key not in folders:
-            folders[key] = tmp_path_factory.mktemp("checkpoint")
-            write_checkpoint(folders[key], question)
-        return folders[key]
-
-    return write
+    return Checkpoints(tmp_path_factory.mktemp("checkpoints")).of
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name[:60])
