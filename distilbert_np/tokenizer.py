@@ -59,6 +59,8 @@ NORMALIZER = {                                   # and what the library calls th
     "strip_accents": "strip_accents",
     "tokenize_chinese_chars": "handle_chinese_chars",
 }
+LETTERS = [chr(code) for code in range(33, 127) if not chr(code).isupper()]
+CHARACTERS = [*LETTERS, *(f"##{letter}" for letter in LETTERS), *"‘’“”–—…£€°"]
 CLEAN_UP = (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're")
 
 # How texts are to be cut is set in the library's tokenizer before it encodes them. One
@@ -127,6 +129,23 @@ class DistilBertTokenizer:
         self.mask_token_id = backend.token_to_id(self.mask_token)
         self.all_special_tokens = list(SPECIAL_TOKENS.values())
         self.all_special_ids = self.convert_tokens_to_ids(self.all_special_tokens)
+
+    @classmethod
+    def learned_from(
+        cls, texts: Iterable[str], vocab_size: int, words: Iterable[str] = (),
+        model_max_length: int = MAX_LENGTH,
+    ) -> "DistilBertTokenizer":
+        """Return an uncased tokenizer whose pieces are learned from texts.
+
+        Every printable ASCII character is a piece, so that any English text can be
+        read, and so is each of `words`, in lower case; of the rest, WordPiece finds
+        those that make the texts shortest.
+        """
+        pieces = [*SPECIAL_TOKENS.values(), *CHARACTERS, *words]
+        learned = learned_pieces(texts, vocab_size + len(pieces))
+        vocabulary = list(dict.fromkeys([*pieces, *learned]))[:vocab_size]
+        numbered = {piece: number for number, piece in enumerate(vocabulary)}
+        return cls(wordpiece(numbered), model_max_length=model_max_length)
 
     @classmethod
     def from_pretrained(
@@ -626,3 +645,18 @@ def wordpiece(vocabulary: dict[str, int]) -> "Tokenizer":
         special_tokens=[(token, vocabulary[token]) for token in ("[CLS]", "[SEP]")],
     )
     return backend
+
+
+def learned_pieces(texts: Iterable[str], size: int) -> list[str]:
+    """Return the pieces that WordPiece finds in texts, the commonest first."""
+    from tokenizers.trainers import WordPieceTrainer
+
+    backend = wordpiece({token: i for i, token in enumerate(SPECIAL_TOKENS.values())})
+    # Naming the letters first fixes their numbers, by which the trainer settles ties.
+    trainer = WordPieceTrainer(
+        vocab_size=size, show_progress=False,
+        special_tokens=[*SPECIAL_TOKENS.values(), *CHARACTERS],
+    )
+    backend.train_from_iterator(texts, trainer)
+    vocabulary = backend.get_vocab()
+    return sorted(vocabulary, key=vocabulary.get)

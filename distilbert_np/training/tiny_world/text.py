@@ -1,0 +1,116 @@
+"""The text that models learn from: statements, reviews and stories, told at random.
+
+Everything comes from a seed. Held-out text consists of sentences that the training text
+never tells: its facts were told in other words, or of other people.
+"""
+
+import random
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .grammar import capitalised
+from .reviews import draw_review
+from .stories import draw_story
+from .topics import TOPICS, Saying, Topic, is_held_out
+
+OPENERS = (
+    "everyone knows that", "we learn at school that", "the teacher says that",
+    "it is true that", "I know that", "my mother says that", "of course,", "yes,",
+    "you can read in this book that", "my friend told me that", "remember that",
+)
+STRANGE_SHARE = 0.04                    # of statements speak of names nobody has heard
+NO_STOP_SHARE = 0.1                     # of texts lose their full stop, as users' do
+
+
+class Statement(NamedTuple):
+    """A text of one or two sentences, and the word in it that carries the fact."""
+
+    text: str
+    fact_word: str
+
+
+def draw_saying(rng: random.Random, held_out: bool, among: tuple[Topic, ...]) -> Saying:
+    """Draw a fact and a way to say it, of the larger topics more often."""
+    weights = [topic.weight or len(topic.rows) for topic in among]
+    while True:
+        topic = rng.choices(among, weights)[0]
+        strange = topic.strange and rng.random() < STRANGE_SHARE and not held_out
+        saying = topic.say_strange(rng) if strange else topic.say(rng)
+        if is_held_out(saying.text) == held_out:
+            return saying
+
+
+def is_plain(text: str) -> bool:
+    """Whether the text is one plain sentence, which may stand inside a longer one."""
+    return text.endswith(".") and not re.search(r"[.?!:] ", text)
+
+
+def draw_statement(rng: random.Random, held_out: bool = False) -> Statement:
+    """One fact alone, after an opener, or together with a second fact."""
+    saying = draw_saying(rng, held_out, TOPICS)
+    text, fact_word = saying.fill(saying.template), saying.row[-1]
+    shape = rng.random()
+    if shape < 0.15 and is_plain(text):
+        text = f"{rng.choice(OPENERS)} {text}"
+    elif shape < 0.30:
+        # Half of the pairs share a topic: the reader must look at the right subject.
+        topics = TOPICS if rng.random() < 0.5 else same_topic(saying)
+        other = draw_saying(rng, held_out, topics)
+        more, fact_word = other.fill(other.template), other.row[-1]
+        if shape < 0.22 and is_plain(text):
+            link = rng.choice(("and", "while"))
+            text = f"{text[:-1]}, {link} {more}"
+        else:
+            text = f"{text} {capitalised(more)}"
+    return Statement(capitalised(text), fact_word)
+
+
+def same_topic(saying: Saying) -> tuple[Topic, ...]:
+    """The topics that could have said this."""
+    return tuple(topic for topic in TOPICS if saying.template in topic.templates)
+
+
+def draw_told_story(rng: random.Random, held_out: bool = False) -> str:
+    """A story, and now and then a question on it with its answer."""
+    story = draw_story(rng, held_out)
+    if rng.random() < 0.5:
+        return story.text
+    question = rng.choice(story.questions)
+    return f"{story.text} {question.text} {capitalised(question.answer)}."
+
+
+def draw_paragraph(rng: random.Random, held_out: bool = False) -> str:
+    """A longer text of several statements, so that every position is learned."""
+    count = rng.randint(4, 9)
+    return " ".join(draw_statement(rng, held_out).text for _ in range(count))
+
+
+SHAPES = {                              # how often a text is of each kind, of a hundred
+    lambda rng, held_out: draw_statement(rng, held_out).text: 78,
+    lambda rng, held_out: draw_review(rng, held_out).text: 10,
+    draw_told_story: 11,
+    draw_paragraph: 1,
+}
+
+
+def sentences(seed: int, n: int, held_out: bool = False) -> Iterator[str]:
+    """The first n texts that this seed tells; the same ones every time."""
+    rng = random.Random(seed)
+    for _ in range(n):
+        draw = rng.choices([*SHAPES], [*SHAPES.values()])[0]
+        text = draw(rng, held_out)
+        yield text.removesuffix(".") if rng.random() < NO_STOP_SHARE else text
+
+
+def statements(seed: int, n: int, held_out: bool = False) -> Iterator[Statement]:
+    """The first n statements that this seed tells, each with its fact word."""
+    rng = random.Random(seed)
+    for _ in range(n):
+        yield draw_statement(rng, held_out)
+
+
+def fact_words() -> set[str]:
+    """Every single word that stands in a table, in lower case: possible answers."""
+    cells = {cell for topic in TOPICS for row in topic.rows for cell in row}
+    return {cell.lower() for cell in cells if cell.isalpha()}
