@@ -8,7 +8,14 @@ import pytest
 from distilbert_np import DistilBertForMaskedLM, DistilBertTokenizer
 from distilbert_np.errors import InputError
 from distilbert_np.losses import IGNORED
-from distilbert_np.training import batches_by_length, make_batch, mask_tokens, pad
+from distilbert_np.training import (
+    batches_by_length,
+    evaluate,
+    make_batch,
+    mask_tokens,
+    mask_weights,
+    pad,
+)
 from distilbert_np.training.batches import POOL, length, n_labels
 
 # --- which examples make a batch ------------------------------------------------------
@@ -336,3 +343,112 @@ def test_labels_that_are_given_are_not_masked_over(masked_lm):
 def test_masking_needs_a_tokenizer(masked_lm):
     with pytest.raises(InputError, match="tokenizer: needed to mask"):
         make_batch([{"input_ids": [5]}], masked_lm, None, np.random.default_rng(0))
+
+
+# --- masked by weight -----------------------------------------------------------------
+
+
+def ones(*special):
+    """Return a weight of 1 for each token but these and those that are always special.
+    """
+    weights = np.ones(V)
+    weights[[*SPECIAL, *special]] = 0
+    return weights
+
+
+@pytest.mark.parametrize(("n", "size"), [(1, 5), (1, 7), (3, 20), (8, 21), (40, 50)])
+def test_just_15_percent_of_all_tokens_are_chosen_rounded_up(n, size):
+    ids = texts(n, size)
+    mask = (ids != PAD).astype(int)
+    _, labels = masked(ids, weights=ones(), attention_mask=mask)
+    chosen = labels != IGNORED
+    assert chosen.sum() == math.ceil(0.15 * mask.sum())      # [CLS], [SEP] counted too
+    assert not chosen[np.isin(ids, SPECIAL)].any()
+    assert np.array_equal(labels[chosen], ids[chosen])
+
+
+def test_tokens_are_drawn_in_proportion_to_their_weights():
+    # Of 5, 6, 7 one is drawn; then of 5, 6, 7, 8 two, one after the other.
+    weights = np.zeros(V)
+    weights[5:9] = 1, 2, 5, 2
+    n, first, pairs = 20_000, np.zeros(V), np.zeros(V)
+    rng = np.random.default_rng(0)
+    for _ in range(n):
+        for ids, counts, share in (([5, 6, 7], first, 0.3), ([5, 6, 7, 8], pairs, 0.5)):
+            row = np.array([ids])
+            _, labels = mask_tokens(row, rng, MASK, SPECIAL, V, share, weights=weights)
+            counts[row[labels != IGNORED]] += 1
+    assert all(near(first[5 + i], n, p) for i, p in enumerate((1 / 8, 2 / 8, 5 / 8)))
+    assert pairs.sum() == 2 * n
+    shares = weights / weights.sum()
+    for i in range(5, 9):                        # drawn first, or after another
+        others = [k for k in range(5, 9) if k != i]
+        second = sum(shares[k] * shares[i] / (1 - shares[k]) for k in others)
+        assert near(pairs[i], n, shares[i] + second)
+
+
+def test_no_more_are_chosen_than_there_are():
+    ids = np.array([[CLS, 5, 6, 6, SEP, PAD], [CLS, 7, 7, SEP, PAD, PAD]])
+    mask = (ids != PAD).astype(int)
+    _, labels = masked(ids, share=1.0, weights=ones(6), attention_mask=mask)
+    assert np.array_equal(labels != IGNORED, (ids == 5) | (ids == 7))
+    _, labels = masked(ids, weights=np.zeros(V), attention_mask=mask)
+    assert (labels == IGNORED).all()
+
+
+def test_what_is_hidden_is_not_asked_for():
+    ids = np.full((4, 10), 7)
+    mask = np.ones_like(ids)
+    mask[:, :5] = 0
+    _, labels = masked(ids, share=1.0, weights=ones(), attention_mask=mask)
+    assert np.array_equal(labels != IGNORED, mask == 1)
+
+
+def test_without_weights_masking_is_what_it_was():
+    # As recorded before there were any: a run of then must go on as it began.
+    ids = np.arange(4, 24).reshape(2, 10)
+    found, labels = masked(ids, seed=3, share=0.4)
+    assert labels[labels != IGNORED].tolist() == [4, 5, 8, 11, 13, 14, 20, 23]
+    assert found[labels != IGNORED].tolist() == [3, 41, 8, 3, 3, 3, 3, 3]
+
+
+def test_rare_tokens_weigh_more():
+    texts = [CLS, 5, 5, 6, SEP], np.array([CLS, 5, SEP])
+    examples = [{"input_ids": ids} for ids in texts]
+    weights = mask_weights(examples, V, SPECIAL)
+    assert weights.shape == (V,) and (weights[SPECIAL] == 0).all()
+    assert weights[5] == 3**-0.7 and weights[6] == weights[9] == 1
+    assert mask_weights(examples, V, SPECIAL, smoothing=0.0)[5] == 1
+
+
+def test_weights_reach_the_batch_and_the_evaluation():
+    tokenizer = DistilBertTokenizer.from_pretrained("tiny")
+    model = DistilBertForMaskedLM.from_pretrained("tiny")
+    ids = tokenizer(["The cat sleeps in its basket.", "The dog is an animal."])
+    examples = [{"input_ids": row} for row in ids["input_ids"]]
+    cat = tokenizer.convert_tokens_to_ids("cat")
+    weights = np.zeros(model.config.vocab_size)
+    weights[cat] = 1
+    rng = np.random.default_rng(0)
+    labels = make_batch(examples, model, tokenizer, rng, weights)["labels"]
+    assert labels[labels != IGNORED].tolist() == [cat]
+    assert evaluate(model, examples, tokenizer, mask_weights=weights) != evaluate(
+        model, examples, tokenizer
+    )
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.ones(5), r"mask_weights: has shape \(5,\), expected \(1900,\)"),
+        (np.full(1900, -1.0), r"mask_weights: found -1\.0 at position \(0,\), expected "
+         "a weight of at least 0"),
+        (np.full(1900, np.nan), "mask_weights: found nan at position"),
+        ("rare", "mask_weights: expected numbers"),
+    ],
+)
+def test_weights_that_cannot_be_used(weights, message):
+    model = DistilBertForMaskedLM.from_pretrained("tiny")
+    examples = [{"input_ids": [2, 5, 6, 3]}]
+    with pytest.raises(InputError, match=message):
+        evaluate(model, examples, mask_weights=weights)

@@ -6,11 +6,13 @@
     recipe.py       the numbers that a run depends on
     loop.py         fit: steps, epochs, evaluations; checkpoints.py lets it go on
     metrics.py      accuracy, F1, exact match on what was held out
+    distill.py      a small model learns from a large one
     tasks.py        files of texts with labels → examples
     tiny_world.py   the text that the embedded model learned from
 """
 
-from .batches import batches_by_length, make_batch, mask_tokens, pad
+from .batches import batches_by_length, make_batch, mask_tokens, mask_weights, pad
+from .distill import Distillation, student_layers, student_of
 from .loop import History, fit
 from .metrics import evaluate
 from .optimizers import SGD, Adam, AdamW, clip_by_global_norm, linear_schedule
@@ -22,6 +24,7 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Distillation",
     "History",
     "Recipe",
     "batches_by_length",
@@ -32,6 +35,9 @@ __all__ = [
     "linear_schedule",
     "make_batch",
     "mask_tokens",
+    "mask_weights",
     "pad",
+    "student_layers",
+    "student_of",
     "train_step",
 ]

@@ -5,6 +5,7 @@ returns it: `{"input_ids": [101, …, 102], "labels": 1}`. A batch holds the sam
 as arrays. Chance comes from one explicit rng.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from ..errors import InputError, shown
 from ..functions import Array
-from ..inputs import as_array, as_integers, check_shape
+from ..inputs import as_array, as_integers, check_numbers, check_shape, refuse
 from ..losses import IGNORED
 from ..models import DistilBertPreTrainedModel
 from ..tokenizer import DistilBertTokenizer
@@ -106,10 +107,12 @@ def make_batch(
     model: DistilBertPreTrainedModel,
     tokenizer: DistilBertTokenizer | None,
     rng: "np.random.Generator",
+    mask_weights: Array | None = None,
 ) -> Batch:
     """Return examples as one batch for this model.
 
-    For masked LM, tokens are masked anew each time, unless the examples have labels.
+    For masked LM, tokens are masked anew each time, unless the examples have labels:
+    all alike, or by the `mask_weights` (V,) of the vocabulary.
     """
     pad_token_id = model.config.pad_token_id or 0
     batch = pad(examples, pad_token_id, model.head in LABELLED_TOKENS)
@@ -119,6 +122,7 @@ def make_batch(
         batch["input_ids"], batch["labels"] = mask_tokens(
             batch["input_ids"], rng, tokenizer.mask_token_id,
             [*tokenizer.all_special_ids, pad_token_id], model.config.vocab_size,
+            weights=mask_weights, attention_mask=batch["attention_mask"],
         )
     return batch
 
@@ -164,22 +168,93 @@ def mask_tokens(
     special_ids: Sequence[int],
     vocab_size: int,
     share: float = 0.15,
+    weights: Array | None = None,
+    attention_mask: Array | None = None,
 ) -> tuple[Array, Array]:
     """Return ids (B, L) in which tokens are to be predicted, and the labels (B, L).
 
-    Each token that is not special is chosen with probability `share`; of those chosen,
-    80 % become [MASK], 10 % any token, 10 % stay (Devlin et al., arXiv 1810.04805,
-    3.1). Labels are −100 elsewhere. One token is chosen at least, if there is any: a
-    batch that asks for nothing has no loss.
+    Of the tokens chosen, 80 % become [MASK], 10 % any token, 10 % stay (Devlin et al.,
+    arXiv 1810.04805, 3.1). Labels are −100 elsewhere. Tokens that are not special are
+    chosen all alike, or, with `weights` (V,), by those.
     """
-    maskable = ~np.isin(input_ids, special_ids)                          # (B, L)
-    draw = np.where(maskable, rng.random(input_ids.shape), np.inf)       # (B, L)
-    chosen = (draw < share) | (maskable & (draw == draw.min()))          # (B, L)
+    if weights is None:
+        chosen = chosen_alike(input_ids, rng, special_ids, share)        # (B, L)
+    else:
+        chosen = chosen_by_weight(input_ids, rng, weights, share, attention_mask)
     action = rng.random(input_ids.shape)                                 # (B, L)
     any_token = rng.integers(vocab_size, size=input_ids.shape)           # (B, L)
     ids = np.where(chosen & (action < 0.8), mask_token_id, input_ids)
     ids = np.where(chosen & (action >= 0.9), any_token, ids)
     return ids, np.where(chosen, input_ids, IGNORED)
+
+
+def chosen_alike(
+    input_ids: Array, rng: "np.random.Generator", special_ids: Sequence[int],
+    share: float,
+) -> Array:
+    """Return where (B, L) a token is chosen, each with probability `share`.
+
+    One is chosen at least, if any is not special: a batch that asks for nothing has no
+    loss.
+    """
+    maskable = ~np.isin(input_ids, special_ids)                          # (B, L)
+    draw = np.where(maskable, rng.random(input_ids.shape), np.inf)       # (B, L)
+    return (draw < share) | (maskable & (draw == draw.min()))
+
+
+def chosen_by_weight(
+    input_ids: Array, rng: "np.random.Generator", weights: Array, share: float,
+    attention_mask: Array | None = None,
+) -> Array:
+    """Return where (B, L) a token is chosen: a `share` of the batch, rounded up.
+
+    The share is of all tokens but the padding, as DistilBERT's authors have it. They
+    draw one token after another, in proportion to the weights of those that are left.
+    A race does it at once: of runners who take exponential times of mean 1/weight, each
+    is the next to arrive with just that probability.
+    """
+    seen = np.ones_like(input_ids) if attention_mask is None else attention_mask
+    weight = (weights[input_ids] * seen).reshape(-1)                     # (B·L,)
+    runners = np.flatnonzero(weight)                                     # (R,)
+    arrival = rng.exponential(size=runners.size) / weight[runners]       # (R,)
+    first = runners[arrival.argsort()[: math.ceil(share * seen.sum())]]
+    chosen = np.zeros(input_ids.shape, bool)
+    chosen.flat[first] = True
+    return chosen
+
+
+def mask_weights(
+    examples: Iterable[Example],
+    vocab_size: int,
+    special_ids: Sequence[int],
+    smoothing: float = 0.7,
+) -> Array:
+    """Return each token's weight (V,) when tokens to mask are drawn: count^−smoothing.
+
+    Rare words are asked for more often so than they occur, as DistilBERT's authors and
+    XLM's (Lample and Conneau, arXiv 1901.07291) have it. Tokens that never occur count
+    as if once; special ones weigh nothing.
+    """
+    ids = np.concatenate([example["input_ids"] for example in examples])
+    counts = np.bincount(ids, minlength=vocab_size)                      # (V,)
+    weights = np.maximum(counts, 1.0) ** -smoothing
+    weights[list(special_ids)] = 0
+    return weights
+
+
+def checked_mask_weights(
+    weights: Any, model: DistilBertPreTrainedModel
+) -> Array | None:
+    """Return weights (V,) of at least 0, or None; raise InputError for any others."""
+    if weights is None:
+        return None
+    if model.head != "masked_lm":
+        found = type(model).__name__
+        raise InputError(f"mask_weights: masked LM alone masks tokens, found a {found}")
+    weights = check_shape("mask_weights", weights, (model.config.vocab_size,))
+    weights = check_numbers("mask_weights", weights, np.dtype(np.float64))
+    refuse("mask_weights", weights, weights < 0, "a weight of at least 0")
+    return weights
 
 
 def n_labels(batch: Batch) -> int:

@@ -21,10 +21,12 @@ from ..files import made_folder
 from ..functions import Array
 from ..models import DistilBertPreTrainedModel
 from ..tokenizer import DistilBertTokenizer
+from ..trees import flatten
 from .batches import (
     Example,
     batches_by_length,
     checked_examples,
+    checked_mask_weights,
     chunks,
     length,
     make_batch,
@@ -32,7 +34,7 @@ from .batches import (
 from .checkpoints import load_tensors, read_state, save_checkpoint
 from .metrics import Metrics, evaluate
 from .recipe import Recipe
-from .step import train_step
+from .step import Objective, own_loss, train_step
 
 # What a random stream is for. Each epoch's order and each step has a stream of its own,
 # made from the seed, so that a run that goes on draws what it would have drawn.
@@ -71,6 +73,8 @@ def fit(
     save_every: int | None = None,
     progress: bool = True,
     on_evaluation: Callable[[Metrics], None] | None = None,
+    objective: Objective | None = None,
+    mask_weights: Array | None = None,
 ) -> History:
     """Train a model in place; return its losses, and how it did after each epoch.
 
@@ -87,6 +91,10 @@ def fit(
     again with the same arguments, a run that was stopped goes on from the last one, and
     on the same machine ends with the bits it would have ended with.
 
+    `objective` is what is made small, such as a Distillation; without one, the model's
+    own loss. `mask_weights` (V,) say how readily masked LM asks for each token; what is
+    held out is masked alike, so that figures of several runs compare.
+
     Raises TrainingError where a loss or gradient is not finite, naming the first such
     tensor, or where `folder` holds another run; InputError for unusable arguments.
     """
@@ -99,7 +107,9 @@ def fit(
     recipe = Recipe() if recipe is None else recipe
     if not isinstance(recipe, Recipe):
         raise InputError(f"recipe: expected a Recipe, found {shown(recipe)}")
-    run = Run(model, examples, tokenizer, recipe, held_out, folder)
+    run = Run(
+        model, examples, tokenizer, recipe, held_out, folder, objective, mask_weights
+    )
     run.resume()
     tell = on_evaluation or (lambda metrics: None)
     for metrics in run.history.evaluations:      # those before a stop
@@ -137,12 +147,16 @@ class Run:
         recipe: Recipe,
         held_out: Iterable[Example] | None,
         folder: str | Path | None,
+        objective: Objective | None,
+        mask_weights: Array | None,
     ) -> None:
         self.model, self.tokenizer, self.recipe = model, tokenizer, recipe
         self.examples = checked_examples("examples", examples, model.head)
         self.held_out = held_out
         if held_out is not None:
             self.held_out = checked_examples("held_out", held_out, model.head)
+        self.objective = objective
+        self.mask_weights = checked_mask_weights(mask_weights, model)
         self.folder = None if folder is None else made_folder(folder)
         self.optimizer = recipe.make_optimizer(model.params)
         n_batches = math.ceil(len(self.examples) / recipe.batch_size)
@@ -165,7 +179,8 @@ class Run:
         rng = np.random.default_rng([recipe.seed, self.step, STEP])
         batches = [
             make_batch(
-                [self.examples[row] for row in rows], self.model, self.tokenizer, rng
+                [self.examples[row] for row in rows], self.model, self.tokenizer, rng,
+                self.mask_weights,
             )
             for rows in order
         ]
@@ -173,7 +188,8 @@ class Run:
         self.step += 1
         try:
             loss = train_step(
-                self.model, batches, self.optimizer, lr, recipe.max_grad_norm, rng
+                self.model, batches, self.optimizer, lr, recipe.max_grad_norm, rng,
+                self.objective or own_loss,
             )
         except TrainingError as error:
             raise TrainingError(f"step {self.step}: {error}") from None
@@ -205,12 +221,16 @@ class Run:
             for name, value in self.model.config.to_dict().items()
             if name not in settled
         }
+        weights, teacher = self.mask_weights, getattr(self.objective, "teacher", None)
         settings = asdict(self.recipe) | {
             "model": self.model.load_report and self.model.load_report.source,
             "head": self.model.head,
             "dtype": self.model.dtype.name,
             "examples": f"{len(self.examples)} ({digest(self.examples)})",
             "held_out": digest(self.held_out),
+            "mask_weights": None if weights is None else digest(weights),
+            "objective": self.objective,
+            "teacher": teacher and digest_of_params(teacher),
         } | config
         return json.loads(json.dumps(settings, default=name_of))
 
@@ -246,10 +266,18 @@ class Run:
         self.history = History(state["losses"], state["evaluations"], self.step)
 
 
-def digest(examples: list[Example] | None) -> str:
-    """Return a fingerprint of examples."""
+def digest(examples: list[Example] | Array | None) -> str:
+    """Return a fingerprint of examples, or of numbers."""
     text = json.dumps(examples, default=lambda array: array.tolist())
     return sha256(text.encode()).hexdigest()[:16]
+
+
+def digest_of_params(model: DistilBertPreTrainedModel) -> str:
+    """Return a fingerprint of a model's parameters."""
+    sha = sha256()
+    for array in flatten(model.params).values():
+        sha.update(np.ascontiguousarray(array))
+    return sha.hexdigest()[:16]
 
 
 def name_of(value: Any) -> str:

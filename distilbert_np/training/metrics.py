@@ -16,6 +16,7 @@ from .batches import (
     Example,
     batches_by_length,
     checked_examples,
+    checked_mask_weights,
     length,
     make_batch,
     n_labels,
@@ -33,6 +34,7 @@ def evaluate(
     *,
     batch_size: int = 16,
     seed: int = 0,
+    mask_weights: Array | None = None,
 ) -> Metrics:
     """Return how a model does on examples: first the metric to judge it by, last loss.
 
@@ -43,15 +45,18 @@ def evaluate(
     question answering      f1 of the answers' tokens, exact_match of the answers
 
     Regression and multi-label classification have only their loss. Which tokens are
-    masked depends on `seed` and `batch_size`. An answer may be found anywhere in the
-    input. Raises InputError where no label counts.
+    masked depends on `seed`, `batch_size` and, if given, the `mask_weights` (V,) of the
+    vocabulary. An answer may be found anywhere in the input. Raises InputError where no
+    label counts.
     """
     examples = checked_examples("examples", examples, model.head)
+    weights = checked_mask_weights(mask_weights, model)
     rng = np.random.default_rng(seed)
     lengths = [length(example) for example in examples]
     losses, counts, predictions, labels = [], [], [], []
     for rows in batches_by_length(lengths, batch_size, rng):
-        batch = make_batch([examples[row] for row in rows], model, tokenizer, rng)
+        chosen = [examples[row] for row in rows]
+        batch = make_batch(chosen, model, tokenizer, rng, weights)
         if not n_labels(batch):
             continue                             # its loss would be NaN
         out = model(**batch)

@@ -7,17 +7,31 @@ step to the next.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from ..errors import TrainingError
 from ..functions import Array
 from ..models import DistilBertPreTrainedModel
-from ..outputs import ModelOutput
 from ..trees import Tree, flatten
 from .batches import Batch, n_labels
 from .optimizers import Optimizer, clip_by_global_norm
+
+# What is made small: (model, batch, share, rng) -> the loss of the batch, and `share`
+# times its gradient for every parameter.
+Objective = Callable[..., tuple[float, Tree]]
+NOTHING_COUNTS = "no label counts: all are −100, or beyond the text"
+
+
+def own_loss(
+    model: DistilBertPreTrainedModel, batch: Batch, share: float,
+    rng: "np.random.Generator | None",
+) -> tuple[float, Tree]:
+    """Return the model's own loss of a batch, and `share` times its gradients."""
+    out = model(**batch, trace=True, rng=rng)
+    check_loss(out.loss, out.trace)
+    return float(out.loss), model.backward(out, {"loss": share})
 
 
 def train_step(
@@ -27,6 +41,7 @@ def train_step(
     lr: float,
     max_grad_norm: float,
     rng: "np.random.Generator | None",
+    objective: Objective = own_loss,
 ) -> float:
     """Move the parameters once, by the mean gradient of some batches; return the loss.
 
@@ -36,19 +51,17 @@ def train_step(
     """
     batches = [batch for batch in batches if n_labels(batch)]
     if not batches:
-        raise TrainingError("no label counts: all are −100, or beyond the text")
+        raise TrainingError(NOTHING_COUNTS)
     total = sum(n_labels(batch) for batch in batches)
     loss, grads = 0.0, None
     with np.errstate(over="ignore", invalid="ignore"):     # what they lead to is named
         for batch in batches:
             share = n_labels(batch) / total
-            out = model(**batch, trace=True, rng=rng)
-            check_loss(out)
-            loss += share * float(out.loss)
-            more = model.backward(out, {"loss": share})
+            batch_loss, more = objective(model, batch, share, rng)
+            loss += share * batch_loss
             more.pop("inputs_embeds", None)      # is no parameter
             grads = added(grads, more)
-            del out, more                        # the trace is most of the memory
+            del more                             # before the next batch needs as much
         check_norm(clip_by_global_norm(grads, max_grad_norm), grads)
         optimizer.step(grads, lr)
     return loss
@@ -65,13 +78,13 @@ def added(grads: Tree | None, more: Tree) -> Tree:
     return grads
 
 
-def check_loss(out: ModelOutput) -> None:
+def check_loss(loss: float, trace: dict[str, Array]) -> None:
     """Raise TrainingError, naming the first tensor at fault, unless the loss is finite.
     """
-    if not np.isfinite(out.loss):
-        name = first_not_finite(out.trace.items())
+    if not np.isfinite(loss):
+        name = first_not_finite(trace.items())
         raise TrainingError(
-            f"the loss is {out.loss}; the first tensor that is not finite is {name}"
+            f"the loss is {loss}; the first tensor that is not finite is {name}"
         )
 
 

@@ -1,0 +1,232 @@
+"""Distillation: a small model learns from a large one, as DistilBERT did from BERT.
+
+The student begins as every other layer of its teacher, and is trained to say what the
+teacher says (Sanh et al., arXiv 1910.01108):
+
+    student = student_of(teacher)
+    fit(student, examples, tokenizer, RECIPE, objective=Distillation(teacher))
+"""
+
+import copy
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..config import number, whole
+from ..errors import InputError, TrainingError, shown
+from ..functions import Array
+from ..losses import (
+    IGNORED,
+    cosine_loss,
+    cosine_loss_backward,
+    cross_entropy,
+    cross_entropy_backward,
+    kl_divergence,
+    kl_divergence_backward,
+)
+from ..models import DistilBertForMaskedLM
+from ..outputs import MaskedLMOutput
+from ..trees import Tree
+from .batches import Batch
+from .recipe import SIZE, Recipe
+from .step import NOTHING_COUNTS, check_loss
+
+# The authors' recipe, but for its size: their steps were of up to 4,000 examples.
+RECIPE = Recipe(
+    options={"betas": (0.9, 0.98), "eps": 1e-6}, lr=5e-4, warmup=0.05,
+    weight_decay=0.0, max_grad_norm=5.0,
+)
+
+# --- the student ----------------------------------------------------------------------
+
+
+def student_layers(n_teacher: int, n_student: int) -> list[int]:
+    """Return the numbers of the teacher's layers that a student starts from.
+
+    They are spread evenly from the first to the last, and rounded, halves to the even
+    number: 12 → 6 gives the authors' [0, 2, 4, 7, 9, 11]. A single one is the first.
+    Raises InputError unless the student has from 1 to n_teacher layers.
+    """
+    if not whole(1, n_teacher)(n_student):
+        raise InputError(
+            f"n_layers: expected a whole number from 1 to the teacher's {n_teacher}, "
+            f"found {shown(n_student)}"
+        )
+    last, n_gaps = n_teacher - 1, max(1, n_student - 1)
+    return [round(i * last / n_gaps) for i in range(n_student)]
+
+
+def student_of(
+    teacher: DistilBertForMaskedLM, n_layers: int | None = None
+) -> DistilBertForMaskedLM:
+    """Return a model with half the layers of its teacher, or `n_layers`, and its head.
+
+    Embeddings, head and the layers that `student_layers` names are copies: training
+    the student leaves the teacher as it is.
+    """
+    check_teacher(teacher)
+    n_teacher = teacher.config.n_layers
+    layers = student_layers(
+        n_teacher, math.ceil(n_teacher / 2) if n_layers is None else n_layers
+    )
+    config = teacher.config.changed(n_layers=len(layers))
+    student = DistilBertForMaskedLM(config, dtype=teacher.dtype)
+    stack = teacher.encoder["transformer"]["layer"]
+    chosen = {str(i): stack[str(layer)] for i, layer in enumerate(layers)}
+    encoder = teacher.encoder | {"transformer": {"layer": chosen}}
+    student.params = copy.deepcopy(teacher.params | {"distilbert": encoder})
+    return student
+
+
+# --- what it is taught ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """The objective kl·KL + mlm·MLM + cos·cos: three ways to follow the teacher.
+
+    kl           weight of KL(teacher ‖ student), over the words that are asked for;
+                 both distributions are softened by the temperature
+    mlm          weight of the cross-entropy with the words that were masked
+    cos          weight of 1 − cos between the last hidden states of both, over the
+                 tokens that are not hidden
+    temperature  by which the scores are divided
+
+    What weighs 0 is not computed. Called with a student, a batch, a share and an rng
+    for the student's dropout, it returns the loss, and `share` times its gradients.
+    Raises InputError, naming the argument, where one cannot be used.
+    """
+
+    teacher: DistilBertForMaskedLM
+    kl: float = 5.0
+    mlm: float = 2.0
+    cos: float = 1.0
+    temperature: float = 2.0
+
+    def __post_init__(self) -> None:
+        check_teacher(self.teacher)
+        for name, (is_right, expected) in FIELDS.items():
+            value = getattr(self, name)
+            if not is_right(value):
+                found = shown(value)
+                raise InputError(f"{name}: expected {expected}, found {found}")
+        if not (self.kl or self.mlm or self.cos):
+            raise InputError("kl, mlm, cos: all are 0, expected one above 0 at least")
+
+    def __call__(
+        self, student: DistilBertForMaskedLM, batch: Batch, share: float,
+        rng: "np.random.Generator | None",
+    ) -> tuple[float, Tree]:
+        """Return the loss of a batch, and `share` times the student's gradients.
+
+        Raises TrainingError if the loss is not finite, or no token counts.
+        """
+        self.check_student(student)
+        inputs = {name: array for name, array in batch.items() if name != "labels"}
+        out = student(**inputs, output_hidden_states=True, trace=True, rng=rng)
+        soft = MaskedLMOutput()
+        if self.kl or self.cos:                  # without an rng: it drops nothing
+            soft = self.teacher(**inputs, output_hidden_states=True)
+        parts = self.parts(out, soft, batch)
+        loss = sum(getattr(self, name) * part for name, part in parts.items())
+        taught = {"teacher.logits": soft.logits} if soft else {}
+        check_loss(loss, out.trace | taught | parts)
+        cotangents = self.parts_backward(share, out, soft, batch)
+        return float(loss), student.backward(out, cotangents)
+
+    def parts(
+        self, out: MaskedLMOutput, soft: MaskedLMOutput, batch: Batch
+    ) -> dict[str, np.floating]:
+        """Return the three losses by name, not yet weighed; none that weighs 0.
+
+        `out` is what the student said of a batch, and `soft` what the teacher said.
+        """
+        asked, seen = counted(batch)                                     # (B, L)
+        parts = {}
+        if self.kl:
+            parts["kl"] = kl_divergence(
+                out.logits[asked], soft.logits[asked], self.temperature
+            )
+        if self.mlm:
+            parts["mlm"] = cross_entropy(out.logits, batch["labels"])
+        if self.cos:
+            h, soft_h = out.hidden_states[-1], soft.hidden_states[-1]    # (B, L, D)
+            parts["cos"] = cosine_loss(h[seen], soft_h[seen])
+        return parts
+
+    def parts_backward(
+        self, dloss: float, out: MaskedLMOutput, soft: MaskedLMOutput, batch: Batch
+    ) -> dict[str, Any]:
+        """Return the gradients of what the student said: logits, last hidden state."""
+        asked, seen = counted(batch)                                     # (B, L)
+        cotangents = {}
+
+        # loss = kl·kl_divergence(logits[asked], …) + mlm·cross_entropy(logits, labels)
+        dlogits = np.zeros_like(out.logits)                              # (B, L, V)
+        if self.kl:
+            dlogits[asked] = kl_divergence_backward(
+                dloss * self.kl, out.logits[asked], soft.logits[asked],
+                self.temperature,
+            )
+        if self.mlm:
+            dlogits += cross_entropy_backward(
+                dloss * self.mlm, out.logits, batch["labels"]
+            )
+        cotangents["logits"] = dlogits
+
+        # loss = … + cos·cosine_loss(h[seen], …), h the last of the hidden states
+        if self.cos:
+            h, soft_h = out.hidden_states[-1], soft.hidden_states[-1]    # (B, L, D)
+            dh = np.zeros_like(h)
+            dh[seen] = cosine_loss_backward(dloss * self.cos, h[seen], soft_h[seen])
+            before = [None] * (len(out.hidden_states) - 1)
+            cotangents["hidden_states"] = [*before, dh]
+        return cotangents
+
+    def check_student(self, student: DistilBertForMaskedLM) -> None:
+        """Raise InputError unless what both models say can be compared."""
+        if not isinstance(student, DistilBertForMaskedLM):
+            found = shown(student)
+            raise InputError(f"model: expected a DistilBertForMaskedLM, found {found}")
+        names = ["vocab_size", *(["dim"] if self.cos else [])]
+        pairs = {
+            name: (getattr(self.teacher.config, name), getattr(student.config, name))
+            for name in names
+        } | {"dtype": (self.teacher.dtype, student.dtype)}
+        for name, (theirs, ours) in pairs.items():
+            if theirs != ours:
+                raise InputError(
+                    f"model: its {name} is {ours}, expected {theirs} as the teacher's"
+                )
+
+
+def counted(batch: Batch) -> tuple[Array, Array]:
+    """Return where (B, L) a word is asked for, and where a token is not hidden.
+
+    Raises TrainingError if there is no such place: a mean of nothing is no loss.
+    """
+    asked = batch["labels"] != IGNORED
+    seen = np.asarray(batch.get("attention_mask", np.ones_like(asked))) == 1
+    if not (asked.any() and seen.any()):
+        raise TrainingError(NOTHING_COUNTS)
+    return asked, seen
+
+
+def check_teacher(teacher: Any) -> None:
+    """Raise InputError unless this is a masked-LM model."""
+    if not isinstance(teacher, DistilBertForMaskedLM):
+        found = shown(teacher)
+        raise InputError(f"teacher: expected a DistilBertForMaskedLM, found {found}")
+
+
+FIELDS = {
+    "kl": SIZE,
+    "mlm": SIZE,
+    "cos": SIZE,
+    "temperature": (
+        lambda value: number(0, math.inf)(value) and value > 0,
+        "a finite number above 0",
+    ),
+}
