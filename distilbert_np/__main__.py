@@ -17,13 +17,16 @@ from typing import Any, NoReturn
 from . import __version__, inspection
 from .commands.ask import ask
 from .commands.embed import embed
-from .commands.model import REAL_MODEL, TRAINED
+from .commands.model import REAL_MODEL, real_one
 from .errors import CheckpointError, DistilBertError
 from .pipelines.token_classification import STRATEGIES
 from .weights import HEADS
 
 EXAMPLE = "The capital of France is [MASK]."
-MODELS = "an embedded model (tiny), a folder, or a name on the Hugging Face Hub"
+MODELS = (
+    "an embedded model (tiny, tiny-teacher), a folder, or a name on the Hugging Face "
+    "Hub"
+)
 TEXT_FILE = "a .txt file, a text on each line; or .csv or .jsonl with a column text"
 COLUMNS = """\
 FILE is CSV, its first line naming the columns, or JSON lines (.jsonl), or for masked-lm
@@ -79,7 +82,8 @@ def add_verb(
     """Add a verb, with its help and an example; return its parser."""
     return verbs.add_parser(
         name, help=does, description=description or f"{does[0].upper()}{does[1:]}.",
-        epilog=f"example: python -m distilbert_np {name} {example}",
+        epilog=f"example: python -m distilbert_np {name} {example}\n"
+        f"By default tiny answers.\n{real_one(name)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
@@ -99,7 +103,7 @@ def add_classify(verbs: Any) -> None:
     """Add the verb classify and its options."""
     verb = add_verb(
         verbs, "classify", "say which class a text is of",
-        f'--model {TRAINED["classify"]} "I loved it."',
+        '"The film was boring, and I left early."',
         description="Say which class of the model a text is of. Texts that are too "
         "long are cut.",
     )
@@ -112,7 +116,7 @@ def add_tag(verbs: Any) -> None:
     """Add the verb tag and its options."""
     verb = add_verb(
         verbs, "tag", "find the names in a text, and say what they name",
-        f'--model {TRAINED["tag"]} "Ada was born in London."',
+        '"Anna saw a wolf near Berlin."',
     )
     add_texts(verb, "a text, in quotes")
     add_common(verb, ask)
@@ -127,7 +131,7 @@ def add_answer(verbs: Any) -> None:
     """Add the verb answer and its options."""
     verb = add_verb(
         verbs, "answer", "answer a question with words of a text",
-        f'--model {TRAINED["answer"]} "Who lives here?" "Ada lives here."',
+        '"Where is Tom?" "Tom is in the kitchen. Anna is in the garden."',
     )
     verb.add_argument("question", nargs="?", help="a question, in quotes")
     verb.add_argument(
@@ -147,7 +151,7 @@ def add_choose(verbs: Any) -> None:
     """Add the verb choose and its options."""
     verb = add_verb(
         verbs, "choose", "say which of several endings goes best with a text",
-        '--model FOLDER "She opened the" "door." "sky."',
+        '"Anna is hungry, so she" "eats some bread." "goes to bed."',
     )
     verb.add_argument("text", nargs="?", help="a text, in quotes")
     verb.add_argument(
@@ -190,7 +194,8 @@ def add_common(verb: argparse.ArgumentParser, run: Any, file: str = TEXT_FILE) -
     add_model(verb)
     verb.add_argument(
         "--json", action="store_true",
-        help="print JSON, for machines: an object for each text",
+        help="print JSON, for machines: an object for each text; of an embedded model "
+        "also unknown_words, those that it has never seen",
     )
 
 
@@ -312,11 +317,7 @@ def add_bench(verbs: Any) -> None:
 
 def add_model(verb: argparse.ArgumentParser) -> None:
     """Add the options that choose a model."""
-    verb.add_argument(
-        "--model",
-        default="tiny",
-        help=f"{MODELS} such as {REAL_MODEL} (default: tiny)",
-    )
+    verb.add_argument("--model", default="tiny", help=f"{MODELS} (default: tiny)")
     verb.add_argument(
         "--dtype", choices=("float32", "float64"), default="float32", help="precision"
     )

@@ -8,7 +8,17 @@ from typing import Any
 
 from .errors import CheckpointError, DistilBertError, FileError, shown
 
-EMBEDDED = {"tiny": Path(__file__).parent / "tiny" / "masked-lm"}
+TINY = Path(__file__).parent / "tiny"
+
+# Each name stands for a base; and to a class with one of these heads, for a model that
+# was trained from that base.
+EMBEDDED = {"tiny": TINY / "masked-lm", "tiny-teacher": TINY / "teacher"}
+TRAINED_HEADS = {
+    ("tiny", "sequence"): TINY / "classify",
+    ("tiny", "token"): TINY / "tag",
+    ("tiny", "question_answering"): TINY / "answer",
+    ("tiny", "multiple_choice"): TINY / "choose",
+}
 
 # The files of each kind, as names or patterns. One of the first two must be there.
 CONFIG_FILES = ("config.json",)
@@ -67,6 +77,7 @@ SENTENCES = {
 def find_model(
     name_or_path: str | os.PathLike,
     *kinds: Sequence[str],
+    head: str | None = None,
     revision: str | None = None,
     local_files_only: bool = False,
     cache_dir: str | os.PathLike | None = None,
@@ -74,9 +85,10 @@ def find_model(
     """Return the folder that holds a model's files, downloading them where needed.
 
     `name_or_path` is a folder, the name of an embedded model ("tiny"), or a repository
-    of the Hugging Face Hub, from which only the files of these `kinds` are fetched.
-    Raises CheckpointError, in one sentence that names the ways out, if there is none,
-    and FileError where the cache cannot be read or written.
+    of the Hugging Face Hub, from which only the files of these `kinds` are fetched. Of
+    an embedded model it is the folder of this `head`, if it was trained with it. Raises
+    CheckpointError, in one sentence that names the ways out, if there is none, and
+    FileError where the cache cannot be read or written.
     """
     name = checked_path("model", name_or_path)
     given = {"revision": revision, "cache_dir": cache_dir}
@@ -86,7 +98,7 @@ def find_model(
         if value is not None
     }
     if name in EMBEDDED and not os.path.isfile(os.path.join(name, "config.json")):
-        return EMBEDDED[name]
+        return TRAINED_HEADS.get((name, head), EMBEDDED[name])
     if os.path.isdir(name):
         return Path(name)
     if os.path.exists(name):
@@ -99,6 +111,11 @@ def find_model(
         raise
     except Exception as error:                   # the client raises all sorts
         raise in_words(error, name, revision) from None
+
+
+def is_embedded(folder: Path) -> bool:
+    """Whether a folder is that of an embedded model."""
+    return folder.parent == TINY
 
 
 def checked_path(argument: str, value: Any) -> str:

@@ -52,7 +52,7 @@ def inspect(name_or_path: str | os.PathLike, head: str | None = None) -> Tree:
     """
     if head is not None:
         check_head(head)
-    folder = hub.find_model(name_or_path, hub.CONFIG_FILES)
+    folder = hub.find_model(name_or_path, hub.CONFIG_FILES, head=head)
     config = DistilBertConfig.read(folder)
     try:
         source = weights.find_weights(folder)

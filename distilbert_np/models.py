@@ -6,6 +6,8 @@ intermediate is in `out.trace`. The mathematics is in the files before this one.
 
 import os
 import warnings
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -58,16 +60,20 @@ class DistilBertPreTrainedModel:
     ) -> Model:
         """Load a model from an embedded name, a folder, or the Hugging Face Hub.
 
-        `changes` replace fields of the configuration, e.g. `num_labels=3`. Parameters
-        of the head that the checkpoint lacks are drawn from `seed`, with one warning;
+        `changes` replace fields of the configuration, e.g. `num_labels=3`; labels that
+        an embedded model's head does not know get a new head. Parameters of the head
+        that the checkpoint lacks are drawn from `seed`, with one warning;
         `model.load_report` tells what became of every tensor. Raises CheckpointError
         or ConfigError where the files cannot be used.
         """
         seed = inputs.check_seed(seed)
-        folder = hub.find_model(
-            name_or_path, hub.CONFIG_FILES, hub.WEIGHT_FILES,
+        find = partial(
+            hub.find_model, name_or_path, hub.CONFIG_FILES, hub.WEIGHT_FILES,
             revision=revision, local_files_only=local_files_only, cache_dir=cache_dir,
         )
+        folder = find(head=cls.head)
+        if hub.is_embedded(folder) and has_other_labels(folder, changes):
+            folder = find(head="base")
         config = DistilBertConfig.read(folder).changed(**changes)
         model = cls.__new__(cls)
         try:
@@ -234,6 +240,12 @@ class DistilBertPreTrainedModel:
             trace["embeddings"], config.pad_token_id,
         )
         return dwords, {"embeddings": embeddings_grads, "transformer": stack_grads}
+
+
+def has_other_labels(folder: Path, changes: dict[str, Any]) -> bool:
+    """Whether a model's labels are others than these changes of fields ask for."""
+    config = DistilBertConfig.read(folder)
+    return config.changed(**changes).id2label != config.id2label
 
 
 def check_dtype(dtype: Any) -> np.dtype:

@@ -21,6 +21,7 @@ from distilbert_np import (
     pipeline,
 )
 from distilbert_np.__main__ import main, make_parser
+from distilbert_np.commands.model import REAL, TAUGHT
 from distilbert_np.pipelines import ALIASES
 
 VERBS = ("fill-mask", "classify", "tag", "answer", "choose", "embed", "train", "bench")
@@ -256,10 +257,10 @@ def test_json_is_what_the_pipeline_says(folder_of, says, verb, asked, name):
 @pytest.mark.parametrize("verb", ["classify", "tag", "answer", "choose"])
 def test_a_head_that_nobody_trained_gives_no_answer(capsys, verb):
     asked = {"answer": ["Who?", ADA], "choose": [ADA, "a", "b"]}.get(verb, [ADA])
-    assert main([verb, *asked]) == 2
+    assert main([verb, *asked, "--model", "tiny-teacher"]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1
-    assert f"--model tiny: its head for {verb} is not trained" in err
+    assert f"--model tiny-teacher: its head for {verb} is not trained" in err
     assert f"train --task {verb}" in err
 
 
@@ -270,6 +271,56 @@ def test_a_head_that_was_trained_for_something_else_gives_no_answer(capsys, fold
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1
     assert "not trained (it is a DistilBertForSequenceClassification); train" in err
+
+
+# --- who answered ---------------------------------------------------------------------
+
+ASKED = {
+    "fill-mask": ["Anna has a [MASK]."], "classify": ["Anna is good."],
+    "tag": ["Anna has a dog."], "answer": ["Where is Anna?", "Anna is in Paris."],
+    "choose": ["Anna is good", "she is good.", "she is bad."], "embed": ["A dog."],
+}
+
+
+@pytest.mark.parametrize("verb", ASKED)
+def test_the_embedded_model_tells_what_it_knows_and_where_a_real_one_is(says, verb):
+    who, real = says(verb, *ASKED[verb]).splitlines()[-2:]
+    assert who.startswith("model: tiny, ")
+    assert who.endswith(f"; it knows only a tiny world of {TAUGHT[verb]}.")
+    expected = REAL[verb][0] if verb in REAL else "FOLDER, which train --task choose"
+    assert f" --model {expected} " in real
+
+
+@pytest.mark.parametrize("verb", ASKED)
+def test_it_tells_the_words_that_it_has_never_seen(says, verb):
+    *asked, last = ASKED[verb]
+    asked = [*asked, f"The Zorblax, {last} And no blockchain; no Zorblax!"]
+    unknown = says(verb, *asked).splitlines()[-2]
+    assert unknown == "It has never seen: Zorblax, blockchain"
+    words = json.loads(says(verb, *asked, "--json"))["unknown_words"]
+    assert (words[0] if verb == "embed" else words) == ["Zorblax", "blockchain"]
+    words = json.loads(says(verb, *ASKED[verb], "--json"))["unknown_words"]
+    assert words == ([[]] if verb == "embed" else [])
+
+
+def test_it_tells_at_most_five_such_words_of_all_texts(says, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    texts = ["Zaa zbb zcc.", "Zcc 東 zdd.", "A dog and 4711 zee."]
+    out = says("classify", *texts).splitlines()
+    unknown = "It has never seen: Zaa, zbb, zcc, Zcc, 東 and 3 more"
+    assert [line for line in out if "never seen" in line] == [unknown] == [out[-2]]
+
+
+def test_of_another_model_no_word_is_told(folder_of, says):
+    folder = folder_of("text-classification")
+    command = ["classify", "The zorblax.", "--model", folder]
+    assert says(*command).splitlines()[-1].startswith(f"model: {folder}, ")
+    assert "unknown_words" not in says(*command, "--json")
+
+
+def test_the_teacher_answers_too(says):
+    out = says("fill-mask", FRANCE, "--model", "tiny-teacher")
+    assert "model: tiny-teacher, " in out and "a tiny world of simple facts" in out
 
 
 # --- many texts -----------------------------------------------------------------------

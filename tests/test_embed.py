@@ -246,7 +246,8 @@ def test_json_and_out_hold_every_number(tmp_path, capsys):
     expected = pipeline("embed", dtype="float64")(TEXTS)
     assert main([*command, "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert list(answer) == ["model", "embeddings"] and answer["model"] == "tiny"
+    assert list(answer) == ["model", "embeddings", "unknown_words"]
+    assert answer["model"] == "tiny" and len(answer["unknown_words"]) == len(TEXTS)
     np.testing.assert_array_equal(answer["embeddings"], expected)
     np.testing.assert_array_equal(np.load(path), expected)
     assert main(command) == 0

@@ -24,6 +24,7 @@ from distilbert_np.hub import CONFIG_FILES, EMBEDDED, find_model
 
 NAME = "distilbert-base-uncased"
 FILES = {path.name: path.read_bytes() for path in EMBEDDED["tiny"].iterdir()}
+NOT_HERE = "not embedded here (tiny, tiny-teacher)"
 WEIGHTS = "model.safetensors"
 PICKLE = {"pytorch_model.bin": b"not to be fetched"}
 WORDS = ["tokenizer.json", "tokenizer_config.json", "vocab.txt"]
@@ -226,7 +227,7 @@ def fill_cache(home, name, files):
 def is_explained(said, way):
     """Whether a message is one line that tells why, and the way by a folder."""
     return (
-        said.startswith(f"CheckpointError: model '{NAME}': not embedded here (tiny), ")
+        said.startswith(f"CheckpointError: model '{NAME}': {NOT_HERE}, ")
         and REASONS[way] in said and WAYS_OUT in said and "\n" not in said
     )
 
@@ -277,12 +278,12 @@ def test_no_cache_and_no_network(tmp_path, hub, way):
 
 SIGN_UP = "set HF_TOKEN to a token of yours (huggingface.co/settings/tokens)"
 NO_NAME = (
-    "not embedded here (tiny), not a folder, and no name for the Hugging Face Hub; "
-    "expected one such as distilbert-base-uncased or owner/model"
+    f"{NOT_HERE}, not a folder, and no name for the Hugging Face Hub; expected one "
+    "such as distilbert-base-uncased or owner/model"
 )
 UNKNOWN = (
-    "not embedded here (tiny), not a folder, and not on the Hugging Face Hub, or not "
-    f"for everyone; check the spelling, or {SIGN_UP}"
+    f"{NOT_HERE}, not a folder, and not on the Hugging Face Hub, or not for everyone; "
+    f"check the spelling, or {SIGN_UP}"
 )
 TERMS = (
     "its owners want their terms accepted; do so at https://huggingface.co/gated and "

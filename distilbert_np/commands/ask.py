@@ -12,7 +12,7 @@ from ..pipelines import Pipeline
 from ..pipelines.base import Answer
 from ..rows import Row
 from .given import Asked, given, in_parts, whole_standard_input
-from .model import load, who_answered
+from .model import limits, load, unknown_words, who_answered
 
 TOGETHER = 256                                   # texts read before the first is shown
 
@@ -134,7 +134,8 @@ def ask(arguments: argparse.Namespace) -> None:
     """Answer a command: ask its pipeline about each text, and print what it says.
 
     On a terminal each text gets a table, and a single one does everywhere; several get
-    lines elsewhere, with tabs between the cells. With --json each gets an object.
+    lines elsewhere, with tabs between the cells. With --json each gets an object. After
+    the tables stands who answered, and which of all the words it does not know.
     """
     verb = VERBS[arguments.verb]
     texts = verb.asked(arguments)
@@ -144,18 +145,21 @@ def ask(arguments: argparse.Namespace) -> None:
     options = verb.options(arguments, pipe)
     is_single = len(texts) == 1 and texts != ["-"] and not arguments.file
     as_table = is_single or sys.stdout.isatty()
+    all_unknown: dict[str, None] = {}            # in the order they come, each once
     for part in in_parts(asked, TOGETHER):
         for one, answer in zip(part, answered(pipe, part, options), strict=True):
-            groups = in_groups(answer)
+            groups, unknown = in_groups(answer), unknown_words(pipe, one.inputs)
+            all_unknown |= dict.fromkeys(unknown)
             if arguments.json:
-                print(as_json(arguments.model, verb, one.inputs, groups))
+                told = as_data(arguments.model, verb, one.inputs, groups)
+                print(json.dumps(told | limits(pipe, unknown)))
             elif as_table:
                 print(as_block(verb, one.inputs, groups, shows_percent(pipe)))
             else:
                 sys.stdout.writelines(as_lines(verb, one.inputs, groups))
         sys.stdout.flush()                       # for whoever waits at a pipe's end
     if as_table and not arguments.json:
-        print(who_answered(arguments.model, pipe.model))
+        print(who_answered(arguments.verb, arguments.model, pipe, all_unknown))
 
 
 def answered(
@@ -191,11 +195,13 @@ def shows_percent(pipe: Pipeline) -> bool:
 # --- how answers look -----------------------------------------------------------------
 
 
-def as_json(model: str, verb: Verb, inputs: Any, groups: list[list[Answer]]) -> str:
-    """Return the answers to one text as an object of JSON, in one line."""
+def as_data(
+    model: str, verb: Verb, inputs: Any, groups: list[list[Answer]]
+) -> dict[str, Any]:
+    """Return the answers to one text as plain data, ready for JSON."""
     asked = inputs if isinstance(inputs, dict) else {"text": inputs}
     found = groups if isinstance(verb, FillMask) else groups[0]
-    return json.dumps({"model": model} | asked | {verb.answers_key: found})
+    return {"model": model} | asked | {verb.answers_key: found}
 
 
 def as_lines(verb: Verb, inputs: Any, groups: list[list[Answer]]) -> Iterator[str]:

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Sequence
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..errors import InputError, one_line
 from ..files import written_whole
 from ..functions import Array
 from .given import given
-from .model import load, who_answered
+from .model import limits, load, unknown_words, who_answered
 
 MOST_COMPARED = 8                                # texts: so many columns fit a line
 
@@ -28,13 +29,15 @@ def embed(arguments: argparse.Namespace) -> None:
     vectors = embedder(texts)
     if arguments.out is not None:
         save_array(Path(arguments.out), vectors)
+    unknown = [unknown_words(embedder, text) for text in texts]
     if arguments.json:
-        print(json.dumps({"model": arguments.model, "embeddings": vectors.tolist()}))
+        told = {"model": arguments.model, "embeddings": vectors.tolist()}
+        print(json.dumps(told | limits(embedder, unknown)))
         return
     print(similarity_table(texts, vectors) if len(texts) > 1 else beginning(vectors))
     if arguments.out is not None:
         print(f"\n{vectors.dtype} {vectors.shape} saved in {arguments.out}")
-    print(f"\n{who_answered(arguments.model, embedder.model)}")
+    print(f"\n{who_answered('embed', arguments.model, embedder, chain(*unknown))}")
 
 
 def check_out(name: str) -> None:

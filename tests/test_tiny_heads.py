@@ -1,0 +1,157 @@
+"""The embedded models of each head: which folder a name stands for, and what they know.
+
+What they answer here, any model does that learned its task.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import distilbert_np as dn
+from distilbert_np.hub import CONFIG_FILES, EMBEDDED, TINY, TRAINED_HEADS, find_model
+from distilbert_np.inspection import inspect
+from distilbert_np.rows import read_rows
+from distilbert_np.training import tasks
+from distilbert_np.trees import flatten
+
+FOLDERS = [
+    (dn.DistilBertModel, "tiny", "masked-lm"),
+    (dn.DistilBertForMaskedLM, "tiny", "masked-lm"),
+    (dn.DistilBertForSequenceClassification, "tiny", "classify"),
+    (dn.DistilBertForTokenClassification, "tiny", "tag"),
+    (dn.DistilBertForQuestionAnswering, "tiny", "answer"),
+    (dn.DistilBertForMultipleChoice, "tiny", "choose"),
+    (dn.DistilBertModel, "tiny-teacher", "teacher"),
+    (dn.DistilBertForMaskedLM, "tiny-teacher", "teacher"),
+]
+HEADS = FOLDERS[2:6]
+
+
+def folder_of(model):
+    """Return the folder that a model was read from."""
+    return Path(model.load_report.source).parent
+
+
+# --- which folder a name stands for ---------------------------------------------------
+
+
+@pytest.mark.parametrize(("cls", "name", "folder"), FOLDERS)
+def test_each_class_reads_the_folder_of_its_head(cls, name, folder):
+    model = cls.from_pretrained(name)            # a warning would be an error
+    assert folder_of(model) == TINY / folder
+    assert model.load_report.missing == []
+
+
+def test_configuration_and_tokenizer_are_those_of_the_base():
+    config = dn.DistilBertConfig.from_pretrained("tiny")
+    assert config.architectures == ["DistilBertForMaskedLM"]
+    teacher = dn.DistilBertConfig.from_pretrained("tiny-teacher")
+    assert teacher.n_layers > config.n_layers
+
+
+@pytest.mark.parametrize(
+    ("cls", "changes"),
+    [
+        (dn.DistilBertForSequenceClassification, {"num_labels": 5}),
+        (dn.DistilBertForSequenceClassification, {"id2label": {0: "no", 1: "yes"}}),
+        (dn.DistilBertForSequenceClassification, {"label2id": {"no": 0, "yes": 1}}),
+        (dn.DistilBertForTokenClassification, {"num_labels": 2}),
+        (dn.DistilBertForQuestionAnswering, {"id2label": {0: "start", 1: "end"}}),
+    ],
+)
+def test_other_labels_get_a_new_head_on_the_base(cls, changes):
+    with pytest.warns(UserWarning, match="not in tiny, newly initialised"):
+        model = cls.from_pretrained("tiny", **changes)
+    assert folder_of(model) == EMBEDDED["tiny"]
+    assert {name.split(".")[0] for name in model.load_report.missing} <= {
+        "pre_classifier", "classifier", "qa_outputs"
+    }
+    field, value = changes.popitem()
+    assert getattr(model.config, field) == value
+    base = dn.DistilBertModel.from_pretrained("tiny")
+    np.testing.assert_array_equal(model.word_embeddings, base.word_embeddings)
+
+
+@pytest.mark.parametrize(("cls", "name", "folder"), HEADS)
+def test_the_head_s_own_labels_leave_it_as_it_is(cls, name, folder):
+    labels = dn.DistilBertConfig.from_pretrained(TINY / folder).id2label
+    for changes in ({"num_labels": len(labels)}, {"id2label": labels}, {"dropout": 0}):
+        assert folder_of(cls.from_pretrained(name, **changes)) == TINY / folder
+
+
+def test_a_folder_of_the_name_goes_before_every_head(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    dn.DistilBertConfig(n_layers=1).save_pretrained("tiny")
+    for head in dn.weights.HEADS:
+        assert find_model("tiny", CONFIG_FILES, head=head) == Path("tiny")
+
+
+def test_inspect_shows_the_folder_of_the_head():
+    told = inspect("tiny", "sequence")
+    assert Path(told["weights"]["source"]).parent == TINY / "classify"
+    assert told["weights"]["missing"] == []
+    assert inspect("tiny")["class"] == "DistilBertForMaskedLM"
+
+
+def test_fine_tuning_starts_from_the_base(tmp_path):
+    data = tmp_path / "reviews.csv"
+    data.write_text("text,label\nGood.,positive\nBad.,negative\n")
+    rows = list(read_rows(data))
+    model = tasks.new_model("classify", rows, "tiny", 0, np.float32)
+    base = flatten(dn.DistilBertModel.from_pretrained("tiny").params)
+    for name, array in flatten(model.params["distilbert"]).items():
+        np.testing.assert_array_equal(array, base[name])
+    assert model.config.id2label == {0: "negative", 1: "positive"}
+
+
+# --- what the folders hold ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folder", [*EMBEDDED.values(), *TRAINED_HEADS.values()])
+def test_every_folder_is_whole_and_small(folder):
+    for name in ("config.json", "model.safetensors", "tokenizer.json", "README.md"):
+        assert (folder / name).is_file()
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 5_000_000
+
+
+@pytest.mark.parametrize("folder", TRAINED_HEADS.values())
+def test_all_heads_read_by_one_tokenizer(folder):
+    ours, base = map(dn.DistilBertTokenizer.from_pretrained, (folder, "tiny"))
+    text = "Anna saw a wolf near Berlin, and the zorblax was 42 years old!"
+    assert ours.get_vocab() == base.get_vocab() and ours(text) == base(text)
+
+
+# --- what they know -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("The film was wonderful, and I loved it.", "positive"),
+        ("The soup was terrible.", "negative"),
+    ],
+)
+def test_classify_tells_feelings(text, label):
+    assert dn.pipeline("classify")(text)[0]["label"] == label
+
+
+def test_tag_finds_people_places_and_animals():
+    tag = dn.pipeline("tag", aggregation_strategy="first")
+    found = {one["word"]: one["entity_group"] for one in tag("Anna saw a wolf.")}
+    assert found == {"anna": "person", "wolf": "animal"}
+    (place,) = [one for one in tag("Tom lives in Berlin.") if one["word"] == "berlin"]
+    assert place["entity_group"] == "place"
+
+
+def test_answer_finds_people_in_stories():
+    context = "Tom is in the kitchen. Anna is in the garden."
+    answer = dn.pipeline("answer")
+    assert "kitchen" in answer("Where is Tom?", context)["answer"]
+    assert "garden" in answer("Where is Anna?", context)["answer"]
+
+
+def test_choose_knows_what_the_hungry_do():
+    endings = ["goes to bed.", "eats some bread."]
+    best, _ = dn.pipeline("choose")("Anna is hungry, so she", endings)
+    assert best["choice"] == "eats some bread."
