@@ -10,12 +10,13 @@ can be read here.
     stories.py  what happened to two people, and questions on it
     text.py     all of that, told at random from a seed
     tasks.py    the same with labels
+    limits.py   what of it can be guessed at all
 
     python -m distilbert_np.training.tiny_world --count 10
     python -m distilbert_np.training.tiny_world --task classify > reviews.jsonl
 """
 
 from .tasks import task_rows
-from .text import sentences, statements
+from .text import sentences, statements, whole_words
 
-__all__ = ["sentences", "statements", "task_rows"]
+__all__ = ["sentences", "statements", "task_rows", "whole_words"]

@@ -8,8 +8,11 @@ IRREGULAR_PLURALS = {
     "calf": "calves", "knife": "knives", "wife": "wives", "man": "men",
     "woman": "women", "person": "people", "kangaroo": "kangaroos", "piano": "pianos",
 }
-ONSETS = "b bl br d dr f fl g gl k kl m n p pl qu r sk t tr v w z".split()
-CODAS = ("", "", "b", "g", "k", "l", "n", "rt", "sh", "x")
+ONSETS = (
+    "b", "bl", "br", "d", "dr", "f", "fl", "g", "gl", "k", "kl", "m", "n", "p", "pl",
+    "qu", "r", "sk", "t", "tr", "v", "w", "z",
+)
+CODAS = ("b", "g", "k", "l", "n", "rt", "sh", "x")
 DOUBLED_LETTER = {"cut", "hit", "dig", "chop"}
 
 

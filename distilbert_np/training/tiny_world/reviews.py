@@ -22,28 +22,29 @@ REVIEWED = table("""
     journey, seats, weather, view, driver; lesson, teacher, examples, questions, room
     market, bread, fruit, cheese, people; zoo, animals, food, guide, weather
 """)
-# What is said of each: in the singular or plural, words of praise, words of blame.
+# What can be said of a part, in the singular or plural: words of praise, and of blame.
+SAID = table("""
+    story ending, was, exciting clever funny new, boring stupid long sad
+    music coffee cake bread cheese, was, good fresh wonderful fine, bad cold awful old
+    breakfast soup food fruit, was, good fresh wonderful fine, bad cold awful old
+    actors people guests animals, were, friendly clever funny kind, sad tired bad loud
+    singer waiter guide, was, kind friendly polite clever, rude slow tired unfriendly
+    teacher driver, was, kind friendly polite clever, rude slow tired unfriendly
+    pictures songs paintings, were, beautiful clever funny new, boring stupid old bad
+    examples games questions, were, beautiful clever funny new, boring stupid old bad
+    room hall bed stage, was, clean warm quiet big, dirty cold loud small
+    hotel beach garden, was, clean warm quiet big, dirty cold loud small
+    tables chairs seats rooms, were, clean new soft warm, dirty broken hard cold
+    view weather, was, wonderful beautiful bright fine, terrible awful grey bad
+""")
 ASPECTS = {
     aspect: {"was": was, "positive": words(good), "negative": words(bad)}
-    for kinds, was, good, bad in table("""
-        story ending, was, exciting clever funny new, boring stupid long sad
-        music coffee cake bread cheese breakfast soup food fruit, was,
-            good fresh wonderful fine, bad cold awful old
-        actors people guests animals, were, friendly clever funny kind, sad tired bad loud
-        singer waiter guide teacher driver, was, kind friendly polite clever,
-            rude slow tired unfriendly
-        pictures songs paintings examples games questions, were,
-            beautiful clever funny new, boring stupid old difficult
-        room hall bed stage hotel beach garden, was, clean warm quiet big,
-            dirty cold loud small
-        tables chairs seats rooms, were, clean new soft warm, dirty broken hard cold
-        view weather, was, wonderful beautiful bright fine, terrible awful grey bad
-    """.replace(",\n            ", ", "))
-    for aspect in words(kinds)
+    for aspects, was, good, bad in SAID
+    for aspect in words(aspects)
 }
 VERDICTS = {
     "positive": {
-        "quality": words("good great wonderful excellent lovely perfect nice beautiful"),
+        "quality": words("good great wonderful excellent lovely perfect nice"),
         "felt": words("loved liked enjoyed praised"),
         "unfelt": words("dislike hate"),
         "mild": words("good nice interesting"),
@@ -85,7 +86,7 @@ TEMPLATES = (
     "the {aspect} of the {thing} {was} {word}, and {result}.",
     "{person} {felt} the {thing}. {she:cap} says that the {aspect} {was} {word}.",
     "we think that the {thing} was {quality}.",
-    "everyone {felt} the {aspect}, and I {felt} it all.",
+    "everyone {felt} the {thing}, and so did I.",
 )
 NEUTRAL = (
     "{person} told me about the {thing} on {day}.",
@@ -102,7 +103,8 @@ NEUTRAL = (
 )
 OPENERS = (
     "we saw the {thing} on {day}.", "I was there with {person}.", "it was {day}.",
-    "{person} came with us.", "this was in {city}.", "I went with {person} and {her} friend.",
+    "{person} came with us.", "this was in {city}.",
+    "I went with {person} and {her} friend.",
 )
 OPENER_SHARE = 0.25
 
@@ -141,7 +143,8 @@ def draw_fields(rng: random.Random, label: str) -> dict[str, Word]:
         "word": rng.choice(ASPECTS[aspect][liked]),
         "other": rng.choice(ASPECTS[aspect][disliked]),
         "quality": rng.choice(verdict["quality"]), "felt": rng.choice(verdict["felt"]),
-        "unfelt": rng.choice(verdict["unfelt"]), "result": rng.choice(verdict["result"])[0],
+        "unfelt": rng.choice(verdict["unfelt"]),
+        "result": rng.choice(verdict["result"])[0],
         "unlike": rng.choice(VERDICTS[disliked]["mild"]),
         "person": person, "she": she, "her": her, "day": rng.choice(facts.DAYS),
         "city": rng.choice(facts.COUNTRIES)[1], "unheard": invented(rng),

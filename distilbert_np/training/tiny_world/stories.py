@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from . import facts
 from .facts import pick, table, words
-from .grammar import Word, capitalised, invented
+from .grammar import capitalised, invented
 from .topics import Saying, Topic, is_held_out
 
 MEALS = table("""
@@ -19,6 +19,7 @@ MEALS = table("""
 """)
 MOODS = words("tired hungry thirsty cold sick happy sad late bored dirty angry afraid")
 COLOURS = words("red blue green yellow black white brown grey")
+BELONGINGS = [belonging for (belonging,) in facts.BELONGINGS]
 FRIENDS = [(name,) for name, *_ in facts.PEOPLE if name[0].isupper()]
 PETS = [(number, animal) for number in facts.NUMBERS[2:8]
         for animal in words("dog cat horse cow sheep goat hen duck rabbit pig mouse")]
@@ -55,7 +56,7 @@ EVENTS = (
         "{who} was born in {country}.",
     ), ("where does {person} come from?", "{country}"),
        ("which country does {person} come from?", "{country}")),
-    event("colour thing", list(product(COLOURS, [row[0] for row in facts.BELONGINGS])), (
+    event("colour thing", list(product(COLOURS, BELONGINGS)), (
         "{who} bought {colour:a} {thing}.",
         "at the market, {who} bought {colour:a} {thing}.",
         "{who} found {colour:a} {thing} in the street.",
@@ -85,7 +86,7 @@ EVENTS = (
         "{who} was {mood}.",
         "{who} was very {mood} that day.",
     ), ("how was {person}?", "{mood}"), ("who was {mood}?", "{person}")),
-    event("belonging day", list(product([row[0] for row in facts.BELONGINGS], facts.DAYS)), (
+    event("belonging day", list(product(BELONGINGS, facts.DAYS)), (
         "{who} lost {her} {belonging} on {day}.",
         "on {day}, {who} lost {her} {belonging}.",
     ), ("what did {person} lose?", "{her} {belonging}"),

@@ -15,7 +15,7 @@ from .grammar import Word, capitalised
 from .reviews import draw_review
 from .stories import draw_story
 from .text import draw_saying, draw_statement
-from .topics import TOPICS, Saying
+from .topics import TOPICS, Saying, topics_of
 
 Row = dict[str, Any]
 OFF_TOPIC_SHARE = 0.1                   # of texts to classify are no reviews
@@ -95,36 +95,49 @@ def answer_row(rng: random.Random, held_out: bool) -> Row:
 
 # --- choose ---------------------------------------------------------------------------
 
-ENDING = re.compile(r"(.+) (\S*\{[^{}]+\}[.?!]?)$")  # the last word of a template
-
 
 def choose_row(rng: random.Random, held_out: bool) -> Row:
-    """The beginning of a saying, its last words, and other last words."""
+    """The beginning of a saying, its end, and ends of other facts of its topic."""
     while True:
         saying = draw_saying(rng, held_out, TOPICS)
-        match = ENDING.match(saying.template)
-        wrong = match and wrong_endings(saying, *match.groups())
-        if wrong and len(wrong) >= N_CHOICES - 1:
+        cut = rng.choice([0, *cuts(saying.template)])
+        beginning, ending = saying.template[:cut], saying.template[cut:]
+        wrong = cut and wrong_endings(saying, beginning, ending, rng)
+        if wrong and len(wrong) == N_CHOICES - 1:
             break
-    beginning, ending = match.groups()
-    choices = [saying.fill(ending), *rng.sample(wrong, N_CHOICES - 1)]
+    choices = [saying.fill(ending), *wrong]
     order = rng.sample(range(N_CHOICES), N_CHOICES)
     return {
-        "text": capitalised(saying.fill(beginning)),
+        "text": capitalised(saying.fill(beginning.rstrip())),
         "choices": [choices[i] for i in order],
         "label": order.index(0),
     }
 
 
-def wrong_endings(saying: Saying, beginning: str, ending: str) -> list[str]:
-    """The endings of the topic's other facts that are not true of this beginning."""
-    topic = next(t for t in TOPICS if saying.template in t.templates)
-    right, wrong = set(), set()
-    for row in topic.rows:
-        other = saying._replace(row=row)
-        same = other.fill(beginning) == saying.fill(beginning)
-        (right if same else wrong).add(other.fill(ending))
-    return sorted(wrong - right - {saying.fill(ending)})
+def cuts(template: str) -> list[int]:
+    """Where the last sentence of a template can be cut: before a word of the fact."""
+    last = max((m.end() for m in re.finditer(r"[.?!:] ", template)), default=0)
+    return [m.start() for m in re.finditer(r"(?<= )\{", template) if m.start() > last]
+
+
+def wrong_endings(
+    saying: Saying, beginning: str, ending: str, rng: random.Random
+) -> list[str]:
+    """Endings of other facts of the topic, none of them true of this beginning."""
+    rows = [row for topic in topics_of(saying) for row in topic.rows]
+    if saying.row not in rows:
+        return []                                # of an invented name nothing is false
+    known = [i for i, name in enumerate(saying.columns) if f"{{{name}" in beginning]
+    right, others = set(), []
+    for row in rows:
+        is_true = all(row[i] == saying.row[i] for i in known)
+        if is_true:
+            right.add(saying._replace(row=row).fill(ending))
+        else:
+            others.append(row)
+    found = rng.sample(others, min(len(others), 4 * N_CHOICES))
+    wrong = dict.fromkeys(saying._replace(row=row).fill(ending) for row in found)
+    return [one for one in wrong if one not in right][: N_CHOICES - 1]
 
 
 TASKS: dict[str, Callable[[random.Random, bool], Row]] = {

@@ -6,13 +6,14 @@ never tells: its facts were told in other words, or of other people.
 
 import random
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from .grammar import capitalised
 from .reviews import draw_review
 from .stories import draw_story
-from .topics import TOPICS, Saying, Topic, is_held_out
+from .topics import TOPICS, Saying, Topic, is_held_out, topics_of
 
 OPENERS = (
     "everyone knows that", "we learn at school that", "the teacher says that",
@@ -20,6 +21,7 @@ OPENERS = (
     "you can read in this book that", "my friend told me that", "remember that",
 )
 STRANGE_SHARE = 0.04                    # of statements speak of names nobody has heard
+COMMON = 4                              # a word that is told so often is worth a piece
 NO_STOP_SHARE = 0.1                     # of texts lose their full stop, as users' do
 
 
@@ -55,7 +57,7 @@ def draw_statement(rng: random.Random, held_out: bool = False) -> Statement:
         text = f"{rng.choice(OPENERS)} {text}"
     elif shape < 0.30:
         # Half of the pairs share a topic: the reader must look at the right subject.
-        topics = TOPICS if rng.random() < 0.5 else same_topic(saying)
+        topics = TOPICS if rng.random() < 0.5 else topics_of(saying)
         other = draw_saying(rng, held_out, topics)
         more, fact_word = other.fill(other.template), other.row[-1]
         if shape < 0.22 and is_plain(text):
@@ -64,11 +66,6 @@ def draw_statement(rng: random.Random, held_out: bool = False) -> Statement:
         else:
             text = f"{text} {capitalised(more)}"
     return Statement(capitalised(text), fact_word)
-
-
-def same_topic(saying: Saying) -> tuple[Topic, ...]:
-    """The topics that could have said this."""
-    return tuple(topic for topic in TOPICS if saying.template in topic.templates)
 
 
 def draw_told_story(rng: random.Random, held_out: bool = False) -> str:
@@ -114,3 +111,13 @@ def fact_words() -> set[str]:
     """Every single word that stands in a table, in lower case: possible answers."""
     cells = {cell for topic in TOPICS for row in topic.rows for cell in row}
     return {cell.lower() for cell in cells if cell.isalpha()}
+
+
+def whole_words(texts: Iterable[str]) -> list[str]:
+    """The words that a vocabulary must hold whole: the tables', and common ones.
+
+    WordPiece alone would cut the rarer words; but a masked word is one piece, so every
+    possible answer must be one piece. Invented names stay in pieces, as they should.
+    """
+    counts = Counter(re.findall(r"[a-z]+", " ".join(texts).lower()))
+    return sorted(fact_words() | {word for word, n in counts.items() if n >= COMMON})

@@ -1,0 +1,273 @@
+"""The study: a teacher and its student in the tiny world, and what the recipe is worth.
+
+    study("runs", seeds=(0, 1, 2), variants=VARIANTS)
+
+For each seed a teacher of six layers learns the tiny world, and then students of three
+are made from it: by the whole recipe, and by the recipe without one of its parts, as in
+the ablation of DistilBERT's authors (Sanh et al., arXiv 1910.01108, table 4). What is
+reported was measured on sentences that no model has read.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..config import DistilBertConfig
+from ..errors import InputError, shown
+from ..files import made_folder, written_whole
+from ..models import DistilBertForMaskedLM
+from ..tokenizer import DistilBertTokenizer
+from .batches import Example, mask_weights
+from .distill import RECIPE, Distillation, student_of
+from .loop import History, fit
+from .metrics import evaluate
+from .tiny_world import sentences, statements, whole_words
+
+# --- what is trained on what ----------------------------------------------------------
+
+N_TEXTS, N_HELD_OUT = 30_000, 2_000
+HELD_OUT_SEED = 1_000                            # of texts; models are seeded from 0
+VOCAB_SIZE, MAX_LENGTH = 1_900, 128
+# In BERT-base the words take a fifth of the parameters; in a model so narrow they would
+# take more, and half of the layers less than the 40 % that DistilBERT saves. Hence a
+# hidden_dim of 7, not 4, times dim.
+SHAPE = {
+    "vocab_size": VOCAB_SIZE, "max_position_embeddings": MAX_LENGTH,
+    "dim": 80, "n_heads": 4, "hidden_dim": 560,
+    # A world without noise leaves little to overfit; and a narrow model learns sooner
+    # from larger weights than the 0.02 of a wide one.
+    "dropout": 0.0, "attention_dropout": 0.0, "initializer_range": 0.04,
+}
+TEACHER_LAYERS, STUDENT_LAYERS = 6, 3
+TEACHER_RECIPE = replace(RECIPE, epochs=10, batch_size=64, lr=1e-3)
+STUDENT_RECIPE = replace(RECIPE, epochs=6, batch_size=64, lr=1e-3)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to train a student: the weights of the losses, and where it starts."""
+
+    kl: float = 5.0
+    mlm: float = 2.0
+    cos: float = 1.0
+    from_teacher: bool = True
+
+
+VARIANTS = {
+    "distilled": Variant(),
+    "without KL": Variant(kl=0.0),
+    "without cosine": Variant(cos=0.0),
+    "without masked LM": Variant(mlm=0.0),
+    "random start": Variant(from_teacher=False),
+    "without distillation": Variant(kl=0.0, cos=0.0, from_teacher=False),
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """The tiny world as models see it."""
+
+    tokenizer: DistilBertTokenizer
+    examples: list[Example]
+    held_out: list[Example]
+    facts: list[Example]                         # held out; the fact word is asked for
+
+
+def read_world() -> World:
+    """Return the texts to learn, those held out, and the tokenizer learned from them.
+    """
+    texts = list(sentences(0, N_TEXTS))
+    tokenizer = DistilBertTokenizer.learned_from(
+        texts, VOCAB_SIZE, whole_words(texts), MAX_LENGTH
+    )
+
+    def encoded(texts: Sequence[str]) -> list[Example]:
+        rows = tokenizer(list(texts), truncation=True)["input_ids"]
+        return [{"input_ids": ids} for ids in rows]
+
+    held_out = dict.fromkeys(sentences(HELD_OUT_SEED, N_HELD_OUT, held_out=True))
+    return World(
+        tokenizer, encoded(texts), encoded(held_out), list(fact_questions(tokenizer))
+    )
+
+
+def fact_questions(tokenizer: DistilBertTokenizer) -> Iterator[Example]:
+    """Yield held-out statements in which the fact word, and no other, is hidden.
+
+    It must stand there once, so that the text cannot give it away.
+    """
+    for text, word in dict.fromkeys(statements(HELD_OUT_SEED, N_HELD_OUT, True)):
+        ids = np.array(tokenizer(text)["input_ids"])
+        is_fact = ids == tokenizer.convert_tokens_to_ids(word.lower())
+        if is_fact.sum() == 1:
+            yield {
+                "input_ids": np.where(is_fact, tokenizer.mask_token_id, ids),
+                "labels": np.where(is_fact, ids, -100),
+            }
+
+
+# --- runs -----------------------------------------------------------------------------
+
+
+def train_teacher(world: World, seed: int, folder: Path, **options: Any) -> History:
+    """Train a teacher by masked LM."""
+    config = DistilBertConfig(n_layers=TEACHER_LAYERS, **SHAPE)
+    teacher = DistilBertForMaskedLM(config, seed=seed)
+    recipe = replace(TEACHER_RECIPE, seed=seed)
+    return fit(
+        teacher, world.examples, world.tokenizer, recipe, held_out=world.held_out,
+        folder=folder, **options,
+    )
+
+
+def train_student(
+    world: World, teacher: DistilBertForMaskedLM, variant: Variant, seed: int,
+    folder: Path, **options: Any,
+) -> History:
+    """Train a student of this teacher, by one of the variants."""
+    student = student_of(teacher, STUDENT_LAYERS)
+    if not variant.from_teacher:
+        student = DistilBertForMaskedLM(student.config, seed=seed)
+    weights = {key: getattr(variant, key) for key in ("kl", "mlm", "cos")}
+    return fit(
+        student, world.examples, world.tokenizer, replace(STUDENT_RECIPE, seed=seed),
+        held_out=world.held_out, folder=folder,
+        objective=Distillation(teacher, **weights),
+        mask_weights=mask_weights(
+            world.examples, VOCAB_SIZE, world.tokenizer.all_special_ids
+        ),
+        **options,
+    )
+
+
+def study(
+    folder: str | os.PathLike, seeds: Sequence[int] = (0,),
+    variants: Sequence[str] = ("distilled",), progress: bool = True,
+    say: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """Train a teacher and its students for each seed; return what came of them.
+
+    Each run has a folder of its own, such as `seed-0/teacher`, which from_pretrained
+    opens. What is done already is not done again, so a study may be stopped, and may be
+    shared among several processes, each with seeds of its own. The report is also
+    written to `folder`/study.json. Raises InputError for an unknown variant.
+    """
+    for name in variants:
+        if name not in VARIANTS:
+            raise InputError(
+                f"variants: expected some of {', '.join(VARIANTS)}, found {shown(name)}"
+            )
+    folder, world = made_folder(folder), read_world()
+    say(f"{len(world.examples):,} texts, {len(world.held_out):,} held out")
+    runs = []
+    for seed in seeds:
+        place = folder / f"seed-{seed}"
+        history = train_teacher(world, seed, place / "teacher", progress=progress)
+        runs.append(report(world, seed, "teacher", place / "teacher", history, say))
+        teacher = DistilBertForMaskedLM.from_pretrained(place / "teacher")
+        for name in variants:
+            run = place / name.replace(" ", "-")
+            history = train_student(
+                world, teacher, VARIANTS[name], seed, run, progress=progress
+            )
+            runs.append(report(world, seed, name, run, history, say))
+    say("\n" + table_text(table(runs)))
+    told = {"runs": runs, "table": table(runs)}
+    with written_whole(folder, "study.json") as path:
+        path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    return told
+
+
+# --- what came of them ----------------------------------------------------------------
+
+
+def report(
+    world: World, seed: int, name: str, folder: Path, history: History,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Return what became of a run: the model's figures, and the curve to there."""
+    model = DistilBertForMaskedLM.from_pretrained(folder)
+    masked = evaluate(model, world.held_out, world.tokenizer, batch_size=64)
+    facts = evaluate(model, world.facts, batch_size=64)
+    say(f"seed {seed}, {name}: {masked['accuracy']:.1%} of masked words right, "
+        f"{facts['accuracy']:.1%} of facts")
+    n_epochs = len(history.evaluations)
+    return {
+        "seed": seed,
+        "name": name,
+        "parameters": model.num_parameters(),
+        "accuracy": masked["accuracy"],
+        "facts": facts["accuracy"],
+        "epochs": [one["accuracy"] for one in history.evaluations],
+        "losses": [
+            float(np.mean(part)) for part in np.array_split(history.losses, n_epochs)
+        ],
+    }
+
+
+def table(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each kind of run: means over the seeds, and their spreads.
+
+    `kept` is the share of its own teacher's accuracy that a student keeps. A spread is
+    the standard deviation of a sample, None where there is one seed.
+    """
+    teachers = {run["seed"]: run for run in runs if run["name"] == "teacher"}
+    rows = []
+    for name in dict.fromkeys(run["name"] for run in runs):
+        mine = [run for run in runs if run["name"] == name]
+        kept = [run["accuracy"] / teachers[run["seed"]]["accuracy"] for run in mine]
+        row = {"name": name, "seeds": len(mine), "parameters": mine[0]["parameters"]}
+        for figure, values in (
+            ("accuracy", [run["accuracy"] for run in mine]),
+            ("facts", [run["facts"] for run in mine]),
+            ("kept", kept),
+        ):
+            spread = float(np.std(values, ddof=1)) if len(mine) > 1 else None
+            row[figure] = {"mean": float(np.mean(values)), "spread": spread}
+        rows.append(row)
+    return rows
+
+
+def table_text(rows: Sequence[dict[str, Any]]) -> str:
+    """Return the table to be read."""
+    lines = [f"{'':<22}{'parameters':>12}{'masked words':>16}{'facts':>16}{'kept':>16}"]
+    for row in rows:
+        cells = "".join(f"{as_share(row[key]):>16}" for key in FIGURES)
+        lines.append(f"{row['name']:<22}{row['parameters']:>12,}{cells}")
+    return "\n".join(lines)
+
+
+FIGURES = ("accuracy", "facts", "kept")
+
+
+def as_share(figure: dict[str, Any]) -> str:
+    """Return a mean with its spread, in percent."""
+    mean, spread = figure["mean"], figure["spread"]
+    return f"{mean:.1%}" + ("" if spread is None else f" ± {100 * spread:.1f}")
+
+
+def speed_ratio(
+    teacher: DistilBertForMaskedLM, student: DistilBertForMaskedLM, runs: int = 15
+) -> float:
+    """Return how many times as fast as its teacher a student reads a batch of texts.
+
+    The median over turns, in which either reads the same 64 texts of 16 tokens; without
+    the heads, which are alike.
+    """
+    rng = np.random.default_rng(0)
+    ids = rng.integers(5, student.config.vocab_size, (64, 16))
+    ratios = []
+    for _ in range(runs):
+        seconds = []
+        for model in (teacher, student):
+            start = time.perf_counter()
+            model.encode(ids)
+            seconds.append(time.perf_counter() - start)
+        ratios.append(seconds[0] / seconds[1])
+    return float(np.median(ratios))
