@@ -49,7 +49,7 @@ def test_most_texts_end_as_sentences_do_and_some_do_not():
 
 
 @pytest.mark.parametrize(
-    "told", ["capital of", "plus", "The opposite of", " lives in ", "loved the", "saw a"]
+    "told", ["capital of", "plus", "opposite of", " lives in ", "loved the", "saw a"]
 )
 def test_it_tells_of_many_things(told):
     assert any(told in one for one in TOLD)
@@ -109,7 +109,7 @@ def test_who_guesses_by_the_list_is_as_good_as_said(monkeypatch):
     )
     monkeypatch.setattr(limits, "TOPICS", (topic,))
     monkeypatch.setattr(limits, "is_held_out", lambda sentence: True)
-    # "a", and an animal by its sound, or a sound by its animal: nothing else could stand
+    # an animal by its sound, a sound by its animal: nothing else could stand there
     assert limits.predictable() == {"guessed": 1, "certain": 1, "fact word": 1}
     same = topics.Topic("animal", [("cat",), ("dog",)], ("a {animal}.",))
     monkeypatch.setattr(limits, "TOPICS", (same,))
@@ -181,7 +181,7 @@ def test_tags_open_and_go_on():
     for row in rows:
         assert len(row["tokens"]) == len(row["tags"])
         for before, tag in itertools.pairwise(["O", *row["tags"]]):
-            assert not tag.startswith("I-") or before[2:] == tag[2:]
+            assert not tag.startswith("I-") or before[1:] == tag[1:]
         names = dict(zip(row["tokens"], row["tags"], strict=True))
         assert names.get("Anna", "B-person") == "B-person"
         assert names.get("Berlin", "B-place") == "B-place"

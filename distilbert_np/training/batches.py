@@ -108,11 +108,12 @@ def make_batch(
     tokenizer: DistilBertTokenizer | None,
     rng: "np.random.Generator",
     mask_weights: Array | None = None,
+    mask_share: float = 0.15,
 ) -> Batch:
     """Return examples as one batch for this model.
 
-    For masked LM, tokens are masked anew each time, unless the examples have labels:
-    all alike, or by the `mask_weights` (V,) of the vocabulary.
+    For masked LM, a share of the tokens is masked anew each time, unless the examples
+    have labels: all alike, or by the `mask_weights` (V,) of the vocabulary.
     """
     pad_token_id = model.config.pad_token_id or 0
     batch = pad(examples, pad_token_id, model.head in LABELLED_TOKENS)
@@ -122,7 +123,8 @@ def make_batch(
         batch["input_ids"], batch["labels"] = mask_tokens(
             batch["input_ids"], rng, tokenizer.mask_token_id,
             [*tokenizer.all_special_ids, pad_token_id], model.config.vocab_size,
-            weights=mask_weights, attention_mask=batch["attention_mask"],
+            share=mask_share, weights=mask_weights,
+            attention_mask=batch["attention_mask"],
         )
     return batch
 

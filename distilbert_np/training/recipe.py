@@ -24,6 +24,7 @@ class Recipe:
     warmup         share of the steps in which it rises to that; then it falls to 0
     weight_decay   pull of the weights towards 0; none on biases and LayerNorms
     max_grad_norm  global norm that the gradient is clipped to
+    mask_share     share of a text's tokens that masked LM asks for
     seed           of the order of examples, of masks and of dropout
 
     Raises InputError, naming the field, where one cannot be used.
@@ -38,6 +39,7 @@ class Recipe:
     warmup: float = 0.1
     weight_decay: float = 0.01
     max_grad_norm: float = 1.0
+    mask_share: float = 0.15
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -80,5 +82,6 @@ FIELDS = {
         lambda value: type(value) in (int, float) and value > 0,
         "a number above 0 (infinity for no clipping)",
     ),
+    "mask_share": (number(0, 1), "a share from 0 to 1"),
     "seed": (whole(0), "a whole number of at least 0"),
 }

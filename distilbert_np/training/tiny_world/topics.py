@@ -176,6 +176,7 @@ COUNTRY_TOPICS = (
         "{capital}, the capital of {country}, is in {continent}.",
         "{country} is in {continent}. Its capital is {capital}.",
         "{country}, whose capital is {capital}, is a country in {continent}.",
+        "in {capital} you are in the capital of {country}, and in {continent}.",
     ), weight=40),
     Topic("landmark city", facts.LANDMARKS, (
         "{landmark} is in {city}.",
