@@ -11,6 +11,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn
 
@@ -18,7 +19,7 @@ from . import __version__, inspection
 from .commands.ask import ask
 from .commands.embed import embed
 from .commands.model import REAL_MODEL, real_one
-from .errors import CheckpointError, DistilBertError
+from .errors import CheckpointError, DistilBertError, InputError
 from .pipelines.token_classification import STRATEGIES
 from .weights import HEADS
 
@@ -38,6 +39,9 @@ plain text (.txt), a text on each line:
              [, start: where they begin, from 0; else the first place that has them]
   choose     text, choices: in CSV, separated by |, label: the right one's number from 0
 """
+RECIPE = ("epochs", "batch_size", "accumulate", "lr", "warmup", "weight_decay",
+          "max_grad_norm", "seed")
+WEIGHTS = ("kl", "mlm", "cos", "temperature")    # of what a student is taught
 MEASURED = """\
 WHAT is one of
   forward    the encoder, at several shapes (batch x length)
@@ -72,6 +76,7 @@ def make_parser() -> Parser:
     add_embed(verbs)
     add_inspect(verbs)
     add_train(verbs)
+    add_distill(verbs)
     add_bench(verbs)
     return parser
 
@@ -259,8 +264,40 @@ def add_train(verbs: Any) -> None:
     tasks = ("masked-lm", "classify", "tag", "answer", "choose")
     add("--task", required=True, choices=tasks, help="what to learn")
     add("--data", required=True, metavar="FILE", help="a .csv or .jsonl file")
-    add("--out", required=True, metavar="FOLDER", help="where the model is written to")
     add_model(train_verb)
+    add_run(train_verb, lr=5e-5, warmup=0.1, weight_decay=0.01, max_grad_norm=1.0)
+
+
+def add_distill(verbs: Any) -> None:
+    """Add the verb distill and its options."""
+    verb = add_verb(
+        verbs, "distill", "train a small model to say what a large one says",
+        "--teacher tiny --data texts.txt --out student",
+        description="Train a small masked-language model, the student, to say what a "
+        "large one, its teacher,\nsays, as DistilBERT learned from BERT. The student "
+        "starts as some of the teacher's layers.\nStopped or killed, it goes on from "
+        "its last checkpoint when you give the command again.",
+    )
+    verb.set_defaults(run=distill)
+    add = verb.add_argument
+    add("--teacher", metavar="MODEL", help=f"{MODELS} such as bert-base-uncased")
+    add("--data", metavar="FILE", help=TEXT_FILE)
+    add("--layers", type=int, metavar="N", help="layers of the student (default: half)")
+    for name, default, text in (
+        ("--kl", 5.0, "weight of the Kullback-Leibler divergence from the teacher"),
+        ("--mlm", 2.0, "weight of the loss of the masked words themselves"),
+        ("--cos", 1.0, "weight of the cosine loss of the last hidden states"),
+        ("--temperature", 2.0, "that softens both distributions"),
+    ):
+        add_number(verb, name, float, default, text)
+    add_dtype(verb)
+    add_run(verb, lr=5e-4, warmup=0.05, weight_decay=0.0, max_grad_norm=5.0)
+
+
+def add_run(verb: argparse.ArgumentParser, **defaults: float) -> None:
+    """Add what all training has: a folder, what is held out, the recipe's numbers."""
+    add = verb.add_argument
+    add("--out", required=True, metavar="FOLDER", help="where the model is written to")
     add(
         "--held-out", type=share_or_file, default=0.2, metavar="SHARE|FILE",
         help="the share of the rows to measure on, or a file of others (default: 0.2)",
@@ -269,18 +306,28 @@ def add_train(verbs: Any) -> None:
         ("--epochs", int, 3, "times that every row is seen"),
         ("--batch-size", int, 16, "rows in a batch"),
         ("--accumulate", int, 1, "batches that make one step together"),
-        ("--lr", float, 5e-5, "learning rate at its peak"),
-        ("--warmup", float, 0.1, "share of the steps in which it rises to that"),
-        ("--weight-decay", float, 0.01, "pull of the weights towards 0"),
-        ("--max-grad-norm", float, 1.0, "norm that the gradient is clipped to"),
+        ("--lr", float, defaults["lr"], "learning rate at its peak"),
+        ("--warmup", float, defaults["warmup"],
+         "share of the steps in which it rises to that"),
+        ("--weight-decay", float, defaults["weight_decay"],
+         "pull of the weights towards 0"),
+        ("--max-grad-norm", float, defaults["max_grad_norm"],
+         "norm that the gradient is clipped to"),
         ("--seed", int, 0, "of order, masks, dropout and what is held out"),
         ("--max-length", int, None, "tokens that texts are cut to (default, and most: "
          "as many as the model has positions)"),
         ("--save-every", int, None, "steps between checkpoints, beside each epoch's"),
     ):
-        shown = "" if default is None else f" (default: {default})"
-        add(name, type=kind, default=default, metavar="N", help=text + shown)
+        add_number(verb, name, kind, default, text)
     add("--json", action="store_true", help="print JSON, for machines")
+
+
+def add_number(
+    verb: argparse.ArgumentParser, name: str, kind: type, default: Any, text: str
+) -> None:
+    """Add an option that takes a number."""
+    shown = "" if default is None else f" (default: {default})"
+    verb.add_argument(name, type=kind, default=default, metavar="N", help=text + shown)
 
 
 def add_bench(verbs: Any) -> None:
@@ -318,6 +365,11 @@ def add_bench(verbs: Any) -> None:
 def add_model(verb: argparse.ArgumentParser) -> None:
     """Add the options that choose a model."""
     verb.add_argument("--model", default="tiny", help=f"{MODELS} (default: tiny)")
+    add_dtype(verb)
+
+
+def add_dtype(verb: argparse.ArgumentParser) -> None:
+    """Add the option that chooses the precision."""
     verb.add_argument(
         "--dtype", choices=("float32", "float64"), default="float32", help="precision"
     )
@@ -345,19 +397,44 @@ def train(arguments: argparse.Namespace) -> None:
     """Answer a train command: fine-tune, and report what came of it."""
     from .training import Recipe, fine_tune  # here, since it takes its time
 
-    recipe = Recipe(**{
-        name: getattr(arguments, name)
-        for name in ("epochs", "batch_size", "accumulate", "lr", "warmup",
-                     "weight_decay", "max_grad_norm", "seed")
-    })
     report = fine_tune(
-        arguments.task, arguments.data, arguments.out, arguments.model, recipe,
-        held_out=arguments.held_out, max_length=arguments.max_length,
-        dtype=arguments.dtype, save_every=arguments.save_every,
-        progress=sys.stderr.isatty(),
-        **({} if arguments.json else {"say": partial(print, flush=True)}),
+        arguments.task, arguments.data, arguments.out, arguments.model,
+        Recipe(**chosen(arguments, RECIPE)), **run_options(arguments),
     )
-    if arguments.json:
+    show_report(report, arguments.json)
+
+
+def distill(arguments: argparse.Namespace) -> None:
+    """Answer a distill command: train a student, and report what came of it."""
+    from .training import distill as distillation  # here, since it takes its time
+
+    for name, what in (("teacher", "a model"), ("data", "a file of texts")):
+        if getattr(arguments, name) is None:
+            raise InputError(f"--{name}: expected {what}, found none (--help explains)")
+    report = distillation.distill(
+        arguments.teacher, arguments.data, arguments.out,
+        replace(distillation.RECIPE, **chosen(arguments, RECIPE)),
+        n_layers=arguments.layers, **chosen(arguments, WEIGHTS),
+        **run_options(arguments),
+    )
+    show_report(report, arguments.json)
+
+
+def chosen(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
+    """Return the arguments of these names."""
+    return {name: getattr(arguments, name) for name in names}
+
+
+def run_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what every run of training is told, beside its recipe."""
+    told = {} if arguments.json else {"say": partial(print, flush=True)}
+    names = ("held_out", "max_length", "dtype", "save_every")
+    return chosen(arguments, names) | {"progress": sys.stderr.isatty()} | told
+
+
+def show_report(report: dict[str, Any], as_json: bool) -> None:
+    """Print what came of a run: which model is where, or all of it as JSON."""
+    if as_json:
         print(json.dumps(report))
         return
     which = f"epoch {report['best']['epoch']}" if report["best"] else "the last epoch"

@@ -22,7 +22,7 @@ from distilbert_np import (
     losses,
     models,
 )
-from distilbert_np.training import optimizers, step
+from distilbert_np.training import distill, optimizers, step
 
 BACKWARD = (functions, embeddings, attention, ffn, encoder, heads, losses)
 
@@ -441,3 +441,31 @@ TRAINING_ERRORS = [
          "schedule not followed"),
     ),
 ]
+
+# Errors in distillation: another loss, or gradients that are not the loss's.
+PARTS, PARTS_BACKWARD = "Distillation.parts", "Distillation.parts_backward"
+ASKED = "out.logits[asked], soft.logits[asked]"
+DISTILLATION_ERRORS = errors_in(
+    distill,
+    (PARTS, ASKED, "out.logits, soft.logits", "KL over all places"),
+    (PARTS, ASKED, "soft.logits[asked], out.logits[asked]", "KL the other way round"),
+    (PARTS, "self.temperature", "1.0", "KL at temperature 1"),
+    (PARTS, "self.temperature\n            )",
+     "self.temperature\n            ) / self.temperature**2", "KL without T²"),
+    (PARTS, "cosine_loss(h[seen], soft_h[seen])", "cosine_loss(h, soft_h)",
+     "cosine of what is hidden"),
+    (PARTS, "out.hidden_states[-1]", "out.hidden_states[-2]",
+     "cosine of another layer"),
+    (PARTS_BACKWARD, "dloss * self.kl", "self.kl", "share ignored in KL"),
+    (PARTS_BACKWARD, "dloss * self.mlm", "self.mlm", "share ignored in MLM"),
+    (PARTS_BACKWARD, "dloss * self.cos", "self.cos", "share ignored in cosine"),
+    (PARTS_BACKWARD, "self.temperature", "1.0", "KL's gradient at temperature 1"),
+    (PARTS_BACKWARD, "dlogits += cross", "dlogits = cross", "KL's gradient forgotten"),
+    (PARTS_BACKWARD, "if self.mlm:", "if False:", "MLM's gradient forgotten"),
+    (PARTS_BACKWARD, "if self.cos:", "if False:", "cosine's gradient forgotten"),
+    (PARTS_BACKWARD, "self.cos, h[seen], soft_h[seen]",
+     "self.cos, soft_h[seen], h[seen]", "student and teacher swapped"),
+    (PARTS_BACKWARD, "[*before, dh]", "[dh, *before]", "the gradient of another layer"),
+    ("counted", "== 1", ">= 0", "hidden tokens counted"),
+    ("counted", "!= IGNORED", "< np.inf", "all words asked for"),
+)

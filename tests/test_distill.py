@@ -326,7 +326,7 @@ def test_a_loss_that_is_not_finite_names_the_first_tensor(whose):
 RECIPE = Recipe(epochs=2, batch_size=3, accumulate=2, lr=3e-3, seed=5)
 
 
-def distilled(folder=None, **changes):
+def distilled(folder=None, recipe=RECIPE, **changes):
     """Distil a small model of the tiny world; return student and history."""
     teacher, examples, tokenizer, held_out = run_of("masked-lm", n_layers=4)
     V, special = len(tokenizer), tokenizer.all_special_ids
@@ -335,7 +335,7 @@ def distilled(folder=None, **changes):
         "mask_weights": mask_weights(examples, V, special), "save_every": 2,
     } | changes
     student = student_of(teacher)
-    return student, fit(student, examples, tokenizer, RECIPE, folder=folder, **options)
+    return student, fit(student, examples, tokenizer, recipe, folder=folder, **options)
 
 
 def test_a_student_comes_nearer_to_its_teacher():
@@ -350,6 +350,24 @@ def test_a_student_comes_nearer_to_its_teacher():
     )
     assert len(history.losses) == 60
     assert np.mean(history.losses[-4:]) < 0.5 * np.mean(history.losses[:4])
+
+
+def test_fit_follows_the_objective():
+    teacher, examples, tokenizer, _ = run_of("masked-lm")
+    teacher.config.dropout = teacher.config.attention_dropout = 0.0
+    history = fit(
+        student_of(teacher, 2), examples, tokenizer, replace(RECIPE, lr=0.0),
+        objective=Distillation(teacher, mlm=0.0), progress=False,
+    )
+    assert np.abs(history.losses).max() < 1e-5       # a student that knows it all
+
+
+def test_mask_weights_are_for_training_and_not_for_evaluation():
+    still = replace(RECIPE, lr=0.0)
+    _, by_weight = distilled(recipe=still)
+    _, alike = distilled(recipe=still, mask_weights=None)
+    assert by_weight.losses != alike.losses
+    assert by_weight.evaluations == alike.evaluations
 
 
 @pytest.mark.parametrize("stop_at", [1, 5])

@@ -2,10 +2,18 @@
 
 import inspect
 
+import distillation
 import gradients
 import pytest
 import trajectories
-from planted_errors import BACKWARD, ERRORS, TRAINING_ERRORS, Error, planted
+from planted_errors import (
+    BACKWARD,
+    DISTILLATION_ERRORS,
+    ERRORS,
+    TRAINING_ERRORS,
+    Error,
+    planted,
+)
 
 from distilbert_np import functions, models
 
@@ -33,6 +41,14 @@ def test_it_leads_another_way(error):
     with planted(error), pytest.raises(AssertionError):
         for run in trajectories.STORED:
             trajectories.check_stored(run)
+
+
+@pytest.mark.parametrize(
+    "error", DISTILLATION_ERRORS, ids=[error.name for error in DISTILLATION_ERRORS]
+)
+def test_it_teaches_something_else(error):
+    with planted(error), pytest.raises(AssertionError):
+        distillation.check_stored()
 
 
 def test_without_one_nothing_is_found():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from distilbert_np.__main__ import main, make_parser, train
+from distilbert_np.__main__ import distill, main, make_parser, train
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,6 +41,16 @@ def test_the_tour_runs_and_prints_what_it_says(capsys):
 
 def test_what_is_said_of_fit_runs_and_prints_what_it_says(capsys):
     runs_and_prints(blocks("python")[3], capsys)
+
+
+def test_what_is_said_of_distillation_runs_and_prints_what_it_says(capsys):
+    runs_and_prints(blocks("python")[4], capsys)
+
+
+def test_the_distill_command_is_one_that_would_run():
+    (command,) = (block for block in blocks("bash") if " distill " in block)
+    arguments = make_parser().parse_args(shlex.split(command)[3:])
+    assert arguments.run is distill and arguments.teacher == "tiny"
 
 
 def test_what_is_said_of_many_texts_runs_and_prints_what_it_says(capsys):

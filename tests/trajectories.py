@@ -18,6 +18,7 @@ from reference import FOLDER, stride, vanishes
 from safetensors.numpy import load_file
 
 from distilbert_np.training import SGD, Adam, AdamW, linear_schedule, train_step
+from distilbert_np.training.optimizers import Optimizer
 
 Array = np.ndarray
 State = dict[str, Array]                         # "m.classifier.weight" → its numbers
@@ -73,11 +74,16 @@ def train(
         lr = way.lr * linear_schedule(step, WARMUP, total_steps)
         batches = [batch(case, step)]
         loss = train_step(model, batches, optimizer, lr, way.max_norm, None)
-        held = {"p": optimizer.params} | optimizer.moments
-        yield loss, {
-            f"{kind}.{name}": array.copy()
-            for kind, arrays in held.items() for name, array in arrays.items()
-        }
+        yield loss, state_of(optimizer)
+
+
+def state_of(optimizer: Optimizer) -> State:
+    """Return copies of parameters and moments."""
+    held = {"p": optimizer.params} | optimizer.moments
+    return {
+        f"{kind}.{name}": array.copy()
+        for kind, arrays in held.items() for name, array in arrays.items()
+    }
 
 
 def is_noise(case: Case, way: Way, name: str) -> bool:

@@ -5,10 +5,15 @@ teacher says (Sanh et al., arXiv 1910.01108):
 
     student = student_of(teacher)
     fit(student, examples, tokenizer, RECIPE, objective=Distillation(teacher))
+
+`distill` does all of it, from a file of texts.
 """
 
 import copy
 import math
+import os
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,10 +33,14 @@ from ..losses import (
 )
 from ..models import DistilBertForMaskedLM
 from ..outputs import MaskedLMOutput
+from ..tokenizer import DistilBertTokenizer
 from ..trees import Tree
-from .batches import Batch
+from ..weights import listing
+from .batches import Batch, mask_weights
+from .metrics import Metrics, evaluate
 from .recipe import SIZE, Recipe
 from .step import NOTHING_COUNTS, check_loss
+from .tasks import Sets, example_sets, learn, read_parts
 
 # The authors' recipe, but for its size: their steps were of up to 4,000 examples.
 RECIPE = Recipe(
@@ -230,3 +239,91 @@ FIELDS = {
         "a finite number above 0",
     ),
 }
+
+
+# --- from a file of texts -------------------------------------------------------------
+
+
+def distill(
+    teacher: str | os.PathLike,
+    data: str | os.PathLike,
+    folder: str | os.PathLike,
+    recipe: Recipe | None = None,
+    *,
+    n_layers: int | None = None,
+    held_out: float | str | os.PathLike = 0.2,
+    max_length: int | None = None,
+    dtype: Any = np.float32,
+    save_every: int | None = None,
+    progress: bool = True,
+    say: Callable[[str], None] = lambda line: None,
+    **weights: float,
+) -> dict[str, Any]:
+    """Distil a student on a file of texts; write it to `folder`; say what came of it.
+
+    `teacher` is what from_pretrained takes: a DistilBERT, or a BERT, which is folded.
+    The student has half its layers, or `n_layers`. `weights` are those of Distillation,
+    and its temperature. Words to mask are drawn as the authors did, rare ones more
+    often. The other arguments, and the errors, are those of fine_tune.
+    """
+    recipe = recipe or RECIPE
+    parts = read_parts(data, held_out, recipe.seed)
+    tokenizer = DistilBertTokenizer.from_pretrained(teacher)
+    model = load_teacher(teacher, dtype)
+    student = student_of(model, n_layers)
+    objective = Distillation(model, **weights)
+    sets = example_sets("masked-lm", data, parts, student, tokenizer, max_length)
+    about = {"teacher": str(teacher)} | compared(model, student)
+    say(f"teacher: {teacher}, {about['teacher_parameters']:,} parameters")
+    copied = f"layers {', '.join(map(str, about['layers']))} of {model.config.n_layers}"
+    say(f"student: {about['student_parameters']:,} parameters, {copied}")
+    sets.tell(say, str(data))
+    V, special_ids = model.config.vocab_size, tokenizer.all_special_ids
+    report = learn(
+        student, sets, tokenizer, recipe, folder, say, save_every=save_every,
+        progress=progress, objective=objective,
+        mask_weights=mask_weights(sets.train, V, special_ids),
+    )
+    accuracy = accuracies(model, sets, tokenizer, recipe, report["best"])
+    if accuracy:
+        right = ", ".join(f"{who} {share:.2%}" for who, share in accuracy.items())
+        say(f"\nright of what is held out: {right}")
+    return about | {"accuracy": accuracy} | report
+
+
+def compared(
+    teacher: DistilBertForMaskedLM, student: DistilBertForMaskedLM
+) -> dict[str, Any]:
+    """Return the layers that a student started from, and how large both models are."""
+    return {
+        "layers": student_layers(teacher.config.n_layers, student.config.n_layers),
+        "teacher_parameters": teacher.num_parameters(),
+        "student_parameters": student.num_parameters(),
+    }
+
+
+def accuracies(
+    teacher: DistilBertForMaskedLM, sets: Sets, tokenizer: DistilBertTokenizer,
+    recipe: Recipe, best: Metrics | None,
+) -> dict[str, float] | None:
+    """Return the share of held-out words that both find, masked alike; None if none is.
+    """
+    if best is None:
+        return None
+    theirs = evaluate(
+        teacher, sets.held_out, tokenizer, batch_size=recipe.batch_size,
+        seed=recipe.seed,
+    )
+    return {"teacher": theirs["accuracy"], "student": best["accuracy"]}
+
+
+def load_teacher(name: str | os.PathLike, dtype: Any) -> DistilBertForMaskedLM:
+    """Return a masked-LM model; raise InputError if its head knows nothing yet."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)     # an error says it better
+        teacher = DistilBertForMaskedLM.from_pretrained(name, dtype=dtype)
+    if missing := teacher.load_report.missing:
+        raise InputError(
+            f"teacher: {name} has no {listing(missing)}; it would teach chance"
+        )
+    return teacher

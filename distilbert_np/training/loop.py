@@ -92,8 +92,8 @@ def fit(
     on the same machine ends with the bits it would have ended with.
 
     `objective` is what is made small, such as a Distillation; without one, the model's
-    own loss. `mask_weights` (V,) say how readily masked LM asks for each token; what is
-    held out is masked alike, so that figures of several runs compare.
+    own loss. `mask_weights` (V,) say how readily masked LM asks for each token; of what
+    is held out all are asked for alike, so that the figures of several runs compare.
 
     Raises TrainingError where a loss or gradient is not finite, naming the first such
     tensor, or where `folder` holds another run; InputError for unusable arguments.

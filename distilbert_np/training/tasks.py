@@ -191,39 +191,78 @@ def fine_tune(
     if task not in list(TASKS):
         raise InputError(f"task: expected one of {', '.join(TASKS)}, found {task!r}")
     recipe = recipe or Recipe()
-    rows, held_out_rows = read_parts(data, held_out, recipe.seed)
+    parts = read_parts(data, held_out, recipe.seed)
     tokenizer = DistilBertTokenizer.from_pretrained(model)
-    network = new_model(task, [*rows, *held_out_rows], model, recipe.seed, dtype)
+    rows = [row for part in parts for row in part]
+    network = new_model(task, rows, model, recipe.seed, dtype)
+    sets = example_sets(task, data, parts, network, tokenizer, max_length)
+    sets.tell(say, f"{task}, from {model}")
+    if TASKS[task].label_words:
+        say(f"labels: {', '.join(network.config.label2id)}")
+    return {"task": task, "model": str(model)} | learn(
+        network, sets, tokenizer, recipe, folder, say,
+        save_every=save_every, progress=progress,
+    )
+
+
+class Sets(NamedTuple):
+    """Examples to train on, and those that are held out.
+
+    `n_left_out` rows had nothing to learn in their first `limit` tokens.
+    """
+
+    train: list[Example]
+    held_out: list[Example]
+    n_left_out: int
+    limit: int
+
+    def tell(self, say: Callable[[str], None], what: str) -> None:
+        """Say how many there are of each."""
+        say(f"{what}: {len(self.train)} examples, {len(self.held_out)} held out")
+        if self.n_left_out:
+            nothing = f"nothing to learn in the first {self.limit} tokens"
+            say(f"{self.n_left_out} rows left out: {nothing}")
+
+
+def example_sets(
+    task: str, data: str | os.PathLike, parts: tuple[list[Row], list[Row]],
+    network: models.DistilBertPreTrainedModel, tokenizer: DistilBertTokenizer,
+    max_length: int | None,
+) -> Sets:
+    """Return the examples of the rows to train on, and of those to measure on."""
     limit = longest(network, tokenizer, max_length)
     encode = partial(tokenizer, truncation=True, max_length=limit)
     train_set, test_set = (
-        examples_of(task, part, encode, network.config.label2id)
-        for part in (rows, held_out_rows)
+        examples_of(task, part, encode, network.config.label2id) for part in parts
     )
-    if not train_set or (held_out_rows and not test_set):
+    if not train_set or (parts[1] and not test_set):
         raise InputError(f"{data}: no row has, in {limit} tokens, anything to learn")
-    n_left_out = len(rows) + len(held_out_rows) - len(train_set) - len(test_set)
-    say(f"{task}, from {model}: {len(train_set)} examples, {len(test_set)} held out")
-    if n_left_out:
-        say(f"{n_left_out} rows left out: nothing to learn in the first {limit} tokens")
-    if TASKS[task].label_words:
-        say(f"labels: {', '.join(network.config.label2id)}")
+    n_left_out = sum(map(len, parts)) - len(train_set) - len(test_set)
+    return Sets(train_set, test_set, n_left_out, limit)
+
+
+def learn(
+    network: models.DistilBertPreTrainedModel, sets: Sets,
+    tokenizer: DistilBertTokenizer, recipe: Recipe, folder: str | os.PathLike,
+    say: Callable[[str], None], **options: Any,
+) -> dict[str, Any]:
+    """Fit a model, and say how it does after each epoch; return what came of it.
+
+    The options are those of `fit`.
+    """
     history = fit(
-        network, train_set, tokenizer, recipe, held_out=test_set or None, folder=folder,
-        save_every=save_every, progress=progress,
-        on_evaluation=lambda metrics: say_row(say, metrics),
+        network, sets.train, tokenizer, recipe, held_out=sets.held_out or None,
+        folder=folder, on_evaluation=lambda metrics: say_row(say, metrics), **options,
     )
     if history.resumed_at == len(history.losses):
         say(f"\n{folder} holds this run already; nothing was left to do")
     elif history.resumed_at:
         say(f"\nThis run went on from step {history.resumed_at}")
     return {
-        "task": task,
-        "model": str(model),
         "folder": str(folder),
-        "examples": len(train_set),
-        "held_out": len(test_set),
-        "left_out": n_left_out,
+        "examples": len(sets.train),
+        "held_out": len(sets.held_out),
+        "left_out": sets.n_left_out,
         "resumed_at": history.resumed_at,
         "steps": len(history.losses),
         "last_loss": history.losses[-1],
