@@ -170,7 +170,6 @@ class Distillation:
     ) -> dict[str, Any]:
         """Return the gradients of what the student said: logits, last hidden state."""
         asked, seen = counted(batch)                                     # (B, L)
-        cotangents = {}
 
         # loss = kl·kl_divergence(logits[asked], …) + mlm·cross_entropy(logits, labels)
         dlogits = np.zeros_like(out.logits)                              # (B, L, V)
@@ -183,7 +182,7 @@ class Distillation:
             dlogits += cross_entropy_backward(
                 dloss * self.mlm, out.logits, batch["labels"]
             )
-        cotangents["logits"] = dlogits
+        cotangents = {"logits": dlogits}
 
         # loss = … + cos·cosine_loss(h[seen], …), h the last of the hidden states
         if self.cos:
@@ -199,15 +198,19 @@ class Distillation:
         if not isinstance(student, DistilBertForMaskedLM):
             found = shown(student)
             raise InputError(f"model: expected a DistilBertForMaskedLM, found {found}")
-        names = ["vocab_size", *(["dim"] if self.cos else [])]
-        pairs = {
-            name: (getattr(self.teacher.config, name), getattr(student.config, name))
-            for name in names
-        } | {"dtype": (self.teacher.dtype, student.dtype)}
-        for name, (theirs, ours) in pairs.items():
-            if theirs != ours:
+        theirs, ours = (
+            {
+                "vocab_size": model.config.vocab_size,
+                "dim": model.config.dim if self.cos else "any",
+                "dtype": model.dtype,
+            }
+            for model in (self.teacher, student)
+        )
+        for name, expected in theirs.items():
+            if (found := ours[name]) != expected:
                 raise InputError(
-                    f"model: its {name} is {ours}, expected {theirs} as the teacher's"
+                    f"model: its {name} is {found}, expected {expected} as the "
+                    "teacher's"
                 )
 
 
