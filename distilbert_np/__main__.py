@@ -82,20 +82,28 @@ def make_parser() -> Parser:
 
 
 def add_verb(
-    verbs: Any, name: str, does: str, example: str, description: str = ""
+    verbs: Any, name: str, does: str, example: str, description: str = "",
+    closing: str = "",
 ) -> argparse.ArgumentParser:
     """Add a verb, with its help and an example; return its parser."""
     return verbs.add_parser(
         name, help=does, description=description or f"{does[0].upper()}{does[1:]}.",
-        epilog=f"example: python -m distilbert_np {name} {example}\n"
-        f"By default tiny answers.\n{real_one(name)}",
+        epilog=f"example: python -m distilbert_np {name} {example}\n{closing}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
+def add_question(
+    verbs: Any, name: str, does: str, example: str, description: str = ""
+) -> argparse.ArgumentParser:
+    """Add a verb that asks a model; its help also says which model answers."""
+    closing = f"By default tiny answers.\n{real_one(name)}"
+    return add_verb(verbs, name, does, example, description, closing)
+
+
 def add_fill_mask(verbs: Any) -> None:
     """Add the verb fill-mask and its options."""
-    verb = add_verb(
+    verb = add_question(
         verbs, "fill-mask", "fill each [MASK] of a text with the likeliest words",
         f'"{EXAMPLE}"',
     )
@@ -106,7 +114,7 @@ def add_fill_mask(verbs: Any) -> None:
 
 def add_classify(verbs: Any) -> None:
     """Add the verb classify and its options."""
-    verb = add_verb(
+    verb = add_question(
         verbs, "classify", "say which class a text is of",
         '"The film was boring, and I left early."',
         description="Say which class of the model a text is of. Texts that are too "
@@ -119,7 +127,7 @@ def add_classify(verbs: Any) -> None:
 
 def add_tag(verbs: Any) -> None:
     """Add the verb tag and its options."""
-    verb = add_verb(
+    verb = add_question(
         verbs, "tag", "find the names in a text, and say what they name",
         '"Anna saw a wolf near Berlin."',
     )
@@ -134,7 +142,7 @@ def add_tag(verbs: Any) -> None:
 
 def add_answer(verbs: Any) -> None:
     """Add the verb answer and its options."""
-    verb = add_verb(
+    verb = add_question(
         verbs, "answer", "answer a question with words of a text",
         '"Where is Tom?" "Tom is in the kitchen. Anna is in the garden."',
     )
@@ -154,7 +162,7 @@ def add_answer(verbs: Any) -> None:
 
 def add_choose(verbs: Any) -> None:
     """Add the verb choose and its options."""
-    verb = add_verb(
+    verb = add_question(
         verbs, "choose", "say which of several endings goes best with a text",
         '"Anna is hungry, so she" "eats some bread." "goes to bed."',
     )
@@ -170,7 +178,7 @@ def add_choose(verbs: Any) -> None:
 
 def add_embed(verbs: Any) -> None:
     """Add the verb embed and its options."""
-    verb = add_verb(
+    verb = add_question(
         verbs, "embed", "turn texts into vectors, and compare these",
         '"The cat sleeps." "Dogs bark."',
         description="Turn each text into a vector, the mean of its tokens' last hidden "
@@ -272,14 +280,27 @@ def add_distill(verbs: Any) -> None:
     """Add the verb distill and its options."""
     verb = add_verb(
         verbs, "distill", "train a small model to say what a large one says",
-        "--teacher tiny --data texts.txt --out student",
+        "--teacher tiny-teacher --data texts.txt --out student",
         description="Train a small masked-language model, the student, to say what a "
         "large one, its teacher,\nsays, as DistilBERT learned from BERT. The student "
         "starts as some of the teacher's layers.\nStopped or killed, it goes on from "
-        "its last checkpoint when you give the command again.",
+        "its last checkpoint when you give the command again.\n\n"
+        "With --world tiny, the teacher is trained first, on the text of the tiny "
+        "world, and all\nnumbers are settled: only --seeds, --ablation, --out and "
+        "--json count.",
+        closing="or: python -m distilbert_np distill --world tiny --out runs",
     )
     verb.set_defaults(run=distill)
     add = verb.add_argument
+    add("--world", choices=("tiny",), help="train a teacher first, and its student")
+    add(
+        "--seeds", type=int, nargs="+", default=[0], metavar="N",
+        help="with --world: do all of it for each of these (default: 0)",
+    )
+    add(
+        "--ablation", action="store_true",
+        help="with --world: also train students without a part of the recipe",
+    )
     add("--teacher", metavar="MODEL", help=f"{MODELS} such as bert-base-uncased")
     add("--data", metavar="FILE", help=TEXT_FILE)
     add("--layers", type=int, metavar="N", help="layers of the student (default: half)")
@@ -408,6 +429,9 @@ def distill(arguments: argparse.Namespace) -> None:
     """Answer a distill command: train a student, and report what came of it."""
     from .training import distill as distillation  # here, since it takes its time
 
+    if arguments.world:
+        study(arguments)
+        return
     for name, what in (("teacher", "a model"), ("data", "a file of texts")):
         if getattr(arguments, name) is None:
             raise InputError(f"--{name}: expected {what}, found none (--help explains)")
@@ -418,6 +442,22 @@ def distill(arguments: argparse.Namespace) -> None:
         **run_options(arguments),
     )
     show_report(report, arguments.json)
+
+
+def study(arguments: argparse.Namespace) -> None:
+    """Train teachers and students of the tiny world, and print what came of them."""
+    from .training.study import VARIANTS, study
+
+    for name in ("teacher", "data"):
+        if getattr(arguments, name) is not None:
+            raise InputError(f"--{name}: --world tiny brings its own; leave one out")
+    variants = [*VARIANTS] if arguments.ablation else ["distilled"]
+    told = study(
+        arguments.out, arguments.seeds, variants, progress=sys.stderr.isatty(),
+        **({} if arguments.json else {"say": partial(print, flush=True)}),
+    )
+    if arguments.json:
+        print(json.dumps(told))
 
 
 def chosen(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:

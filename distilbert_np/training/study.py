@@ -21,6 +21,7 @@ import numpy as np
 from ..config import DistilBertConfig
 from ..errors import InputError, shown
 from ..files import made_folder, written_whole
+from ..functions import softmax
 from ..models import DistilBertForMaskedLM
 from ..tokenizer import DistilBertTokenizer
 from .batches import Example, mask_weights
@@ -164,11 +165,7 @@ def study(
     shared among several processes, each with seeds of its own. The report is also
     written to `folder`/study.json. Raises InputError for an unknown variant.
     """
-    for name in variants:
-        if name not in VARIANTS:
-            raise InputError(
-                f"variants: expected some of {', '.join(VARIANTS)}, found {shown(name)}"
-            )
+    check_variants(variants)
     folder, world = made_folder(folder), read_world()
     say(f"{len(world.examples):,} texts, {len(world.held_out):,} held out")
     runs = []
@@ -178,16 +175,36 @@ def study(
         runs.append(report(world, seed, "teacher", place / "teacher", history, say))
         teacher = DistilBertForMaskedLM.from_pretrained(place / "teacher")
         for name in variants:
-            run = place / name.replace(" ", "-")
+            run = place / folder_name(name)
             history = train_student(
                 world, teacher, VARIANTS[name], seed, run, progress=progress
             )
             runs.append(report(world, seed, name, run, history, say))
     say("\n" + table_text(table(runs)))
-    told = {"runs": runs, "table": table(runs)}
+    first = folder / f"seed-{seeds[0]}"
+    told = {"runs": runs, "table": table(runs), **compared(
+        DistilBertForMaskedLM.from_pretrained(first / "teacher"),
+        DistilBertForMaskedLM.from_pretrained(first / folder_name(variants[0])),
+        world.tokenizer,
+    )}
+    say(f"the student is {told['speed']:.2f} times as fast as its teacher")
     with written_whole(folder, "study.json") as path:
         path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     return told
+
+
+def check_variants(variants: Sequence[str]) -> None:
+    """Raise InputError unless all of these are variants, and there is one."""
+    for name in variants or [None]:
+        if name not in VARIANTS:
+            raise InputError(
+                f"variants: expected some of {', '.join(VARIANTS)}, found {shown(name)}"
+            )
+
+
+def folder_name(variant: str) -> str:
+    """Return the name of the folder of a run."""
+    return variant.replace(" ", "-")
 
 
 # --- what came of them ----------------------------------------------------------------
@@ -256,6 +273,49 @@ def as_share(figure: dict[str, Any]) -> str:
     """Return a mean with its spread, in percent."""
     mean, spread = figure["mean"], figure["spread"]
     return f"{mean:.1%}" + ("" if spread is None else f" ± {100 * spread:.1f}")
+
+
+PROMPTS = (
+    "The capital of France is [MASK].",
+    "A [MASK] lives in the sea.",
+    "Anna saw a [MASK] in the forest.",
+    "The film was [MASK], and I left early.",
+)
+TEMPERATURES = (1, 2, 4)
+N_WORDS = 8
+
+
+def compared(
+    teacher: DistilBertForMaskedLM, student: DistilBertForMaskedLM,
+    tokenizer: DistilBertTokenizer,
+) -> dict[str, Any]:
+    """Return a teacher beside its student: how fast, and what they say of a few gaps.
+
+    `speed` is how many times as fast the student reads a text; `soft_targets` has, for
+    each prompt, the teacher's likeliest words, and what probability either gives them
+    at each temperature.
+    """
+    soft_targets = []
+    for prompt in PROMPTS:
+        inputs = tokenizer(prompt, return_tensors="np")
+        gap = inputs.tokens().index(tokenizer.mask_token)
+        logits = {
+            "teacher": teacher(**inputs).logits[0, gap],
+            "student": student(**inputs).logits[0, gap],
+        }
+        likeliest = logits["teacher"].argsort()[::-1][:N_WORDS]
+        soft_targets.append({
+            "prompt": prompt,
+            "words": tokenizer.convert_ids_to_tokens(likeliest),
+            **{
+                who: {
+                    str(t): softmax(scores / t)[likeliest].tolist()
+                    for t in TEMPERATURES
+                }
+                for who, scores in logits.items()
+            },
+        })
+    return {"speed": speed_ratio(teacher, student), "soft_targets": soft_targets}
 
 
 def speed_ratio(
