@@ -140,7 +140,7 @@ TEXTS = (
     f"{study.N_TEXTS:,} texts of seed 0: facts in many wordings, reviews, short "
     f"stories. {study.N_HELD_OUT:,} texts of seed {study.HELD_OUT_SEED:,} held out."
 )
-MASKED = "Masked LM: of the tokens asked for 80 % become [MASK], 10 % another, 10 % stay"
+MASKED = "Masked LM: of the tokens asked for, 80 % turn into [MASK], 10 % into others"
 
 
 def write_card(folder: Path, **said: str) -> None:
@@ -194,9 +194,9 @@ def masked_lm_figures(folder: Path, world: study.World, told: dict) -> str:
 
 No reader can reach 100 %: whose hat was lost cannot be known. Who knew every sentence
 of the generator by heart would guess {best["guessed"]:.1%} of the words of a statement,
-one hidden at a time, and {best["fact word"]:.1%} of the fact words; {best["certain"]:.1%}
-of the words are certain. (Several words hidden at once, stories, reviews and invented
-names are harder.) All runs of the study, mean and spread over seeds:
+one hidden at a time, and {best["fact word"]:.1%} of the fact words; in
+{best["certain"]:.1%} of the gaps nothing else could stand. (Several words hidden at
+once, stories, reviews and invented names are harder.) All runs of the study, mean and spread over seeds:
 
 {study_table(told["table"])}
 
@@ -232,8 +232,8 @@ def make_masked_lm(name: str, run: Path, world: study.World, told: dict) -> None
         if is_teacher else
         "It fills in hidden words, and answers `fill-mask` and `embed` offline; it was "
         "distilled from `tiny-teacher`.",
-        recipe=f"{'' if is_teacher else distilled}{MASKED}; {recipe.mask_share:.0%} are "
-        f"asked for, rare words more often (by count^−0.7). {recipe_text(recipe)}",
+        recipe=f"{'' if is_teacher else distilled}{MASKED}; {recipe.mask_share:.0%} "
+        f"are asked for, rare words more often (by count^−0.7). {recipe_text(recipe)}",
         figures=masked_lm_figures(TINY / name, world, told),
     )
 
