@@ -3,16 +3,21 @@
 What they answer here, any model does that learned its task.
 """
 
+import json
+import re
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 import distilbert_np as dn
 from distilbert_np.hub import CONFIG_FILES, EMBEDDED, TINY, TRAINED_HEADS, find_model
 from distilbert_np.inspection import inspect
 from distilbert_np.rows import read_rows
-from distilbert_np.training import tasks
+from distilbert_np.training import evaluate, study, tasks
+from distilbert_np.training.tiny_world import task_rows
 from distilbert_np.trees import flatten
 
 FOLDERS = [
@@ -107,12 +112,43 @@ def test_fine_tuning_starts_from_the_base(tmp_path):
 
 # --- what the folders hold ------------------------------------------------------------
 
+ALL = [*EMBEDDED.values(), *TRAINED_HEADS.values()]
 
-@pytest.mark.parametrize("folder", [*EMBEDDED.values(), *TRAINED_HEADS.values()])
-def test_every_folder_is_whole_and_small(folder):
+
+@pytest.mark.parametrize("folder", ALL)
+def test_every_folder_is_whole_and_open_to_read(folder):
     for name in ("config.json", "model.safetensors", "tokenizer.json", "README.md"):
         assert (folder / name).is_file()
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 5_000_000
+        assert (folder / name).stat().st_mode & 0o444 == 0o444
+
+
+def test_together_they_are_small():
+    assert sum(path.stat().st_size for path in TINY.rglob("*")) < 8_000_000
+
+
+@pytest.mark.parametrize("folder", ALL)
+def test_numbers_are_stored_in_16_bits_and_computed_in_32(folder):
+    stored = load_file(folder / "model.safetensors")
+    assert {array.dtype for array in stored.values()} == {np.dtype(np.float16)}
+    assert json.loads((folder / "config.json").read_text())["dtype"] == "float32"
+
+
+@pytest.mark.parametrize("folder", ALL)
+def test_a_card_says_what_the_folder_holds(folder):
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    sha = sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    assert f"`{sha}`" in card and "apache-2.0" in card
+    stored = load_file(folder / "model.safetensors")
+    size = sum(array.size for array in stored.values())
+    assert f"{size:,} parameters" in card
+    assert "python -m distilbert_np distill --world tiny" in card
+
+
+def test_a_student_is_40_percent_smaller():
+    teacher, student = map(
+        dn.DistilBertForMaskedLM.from_pretrained, ("tiny-teacher", "tiny")
+    )
+    assert student.num_parameters() <= 0.6 * teacher.num_parameters()
 
 
 @pytest.mark.parametrize("folder", TRAINED_HEADS.values())
@@ -155,3 +191,39 @@ def test_choose_knows_what_the_hungry_do():
     endings = ["goes to bed.", "eats some bread."]
     best, _ = dn.pipeline("choose")("Anna is hungry, so she", endings)
     assert best["choice"] == "eats some bread."
+
+
+# --- and how well ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def world():
+    """Return the tiny world, and what was held out."""
+    return study.read_world()
+
+
+@pytest.mark.parametrize("name", ["tiny", "tiny-teacher"])
+def test_masked_words_are_guessed_as_the_card_says(name, world):
+    model = dn.DistilBertForMaskedLM.from_pretrained(name)
+    card = (EMBEDDED[name] / "README.md").read_text(encoding="utf-8")
+    for said, examples in (("at random", world.held_out), ("statement", world.facts)):
+        right = evaluate(model, examples, world.tokenizer, batch_size=64)["accuracy"]
+        (on_card,) = re.findall(rf"{said} \| ([\d.]+)% \|", card)
+        assert right == pytest.approx(float(on_card) / 100, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("task", "figure"),
+    [("classify", "accuracy"), ("tag", "f1"), ("answer", "f1"), ("choose", "accuracy")],
+)
+def test_the_heads_are_as_good_as_their_cards_say(task, figure, world, tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    text = "".join(json.dumps(r) + "\n" for r in task_rows(task, 1_000, 300, True))
+    rows.write_text(text)
+    model = tasks.TASKS[task].model_class.from_pretrained("tiny")
+    tokenizer, numbers = world.tokenizer, model.config.label2id
+    examples = tasks.examples_of(task, read_rows(rows), tokenizer, numbers)
+    card = (TINY / task / "README.md").read_text(encoding="utf-8")
+    (on_card,) = re.findall(rf"\| {figure} \| ([\d.]+) \|", card)
+    measured = evaluate(model, examples, tokenizer)[figure]
+    assert measured == pytest.approx(float(on_card), abs=0.04)     # 300 of its rows

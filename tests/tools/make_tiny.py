@@ -85,11 +85,16 @@ def figures(task: str, folder: Path, rows: Path) -> dict[str, float]:
 def embed(run: Path, folder: Path) -> None:
     """Copy a trained model to where it is embedded, its numbers rounded to float16.
 
-    config.json still says float32, which both libraries then compute in.
+    config.json still says float32, which both libraries then compute in. JSON goes
+    without its blanks, and vocab.txt, which tokenizer.json repeats, not at all: every
+    clone carries these folders.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"):
-        (folder / name).write_bytes((run / name).read_bytes())
+    (folder / "config.json").write_bytes((run / "config.json").read_bytes())
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        content = json.loads((run / name).read_text(encoding="utf-8"))
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        (folder / name).write_text(text + "\n", encoding="utf-8")
     tensors = load_file(run / "model.safetensors")
     rounded = {name: array.astype(np.float16) for name, array in tensors.items()}
     save_tensors(rounded, folder / "model.safetensors")
@@ -196,7 +201,8 @@ No reader can reach 100 %: whose hat was lost cannot be known. Who knew every se
 of the generator by heart would guess {best["guessed"]:.1%} of the words of a statement,
 one hidden at a time, and {best["fact word"]:.1%} of the fact words; in
 {best["certain"]:.1%} of the gaps nothing else could stand. (Several words hidden at
-once, stories, reviews and invented names are harder.) All runs of the study, mean and spread over seeds:
+once, stories, reviews and invented names are harder.) All runs of the study, mean and
+spread over seeds:
 
 {study_table(told["table"])}
 
@@ -218,7 +224,7 @@ def make_masked_lm(name: str, run: Path, world: study.World, told: dict) -> None
     embed(run, TINY / name)
     weights = study.VARIANTS["distilled"]
     layers = student_layers(study.TEACHER_LAYERS, study.STUDENT_LAYERS)
-    distilled = (
+    start = "" if is_teacher else (
         f"The teacher's layers {layers}, "
         "its embeddings and its head were the start. Loss: "
         f"{weights.kl:g}·KL (temperature 2) + {weights.mlm:g}·masked LM + "
@@ -232,8 +238,8 @@ def make_masked_lm(name: str, run: Path, world: study.World, told: dict) -> None
         if is_teacher else
         "It fills in hidden words, and answers `fill-mask` and `embed` offline; it was "
         "distilled from `tiny-teacher`.",
-        recipe=f"{'' if is_teacher else distilled}{MASKED}; {recipe.mask_share:.0%} "
-        f"are asked for, rare words more often (by count^−0.7). {recipe_text(recipe)}",
+        recipe=f"{start}{MASKED}; {recipe.mask_share:.0%} are asked for, rare words "
+        f"more often (by count^−0.7). {recipe_text(recipe)}",
         figures=masked_lm_figures(TINY / name, world, told),
     )
 

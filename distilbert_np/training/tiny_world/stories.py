@@ -41,9 +41,11 @@ EVENTS = (
     event("at place verb thing", facts.OUTINGS, (
         "{who} went to the {place}.",
         "in the morning, {who} was {at} the {place}.",
+        "{who} is {at} the {place}.",
         "{who} wanted to {verb} {thing}, so {she} went to the {place}.",
     ), ("where did {person} go?", "the {place}"),
        ("where was {person}?", "the {place}"),
+       ("where is {person}?", "the {place}"),
        ("who went to the {place}?", "{person}")),
     event("city", pick(facts.COUNTRIES, 1), (
         "{who} lives in {city}.",

@@ -20,7 +20,7 @@ OPENERS = (
     "it is true that", "I know that", "my mother says that", "of course,", "yes,",
     "you can read in this book that", "my friend told me that", "remember that",
 )
-STRANGE_SHARE = 0.04                    # of statements speak of names nobody has heard
+STRANGE_SHARE = 0.03                    # of statements speak of names nobody has heard
 COMMON = 4                              # a word that is told so often is worth a piece
 NO_STOP_SHARE = 0.1                     # of texts lose their full stop, as users' do
 
@@ -84,9 +84,9 @@ def draw_paragraph(rng: random.Random, held_out: bool = False) -> str:
 
 
 SHAPES = {                              # how often a text is of each kind, of a hundred
-    lambda rng, held_out: draw_statement(rng, held_out).text: 78,
-    lambda rng, held_out: draw_review(rng, held_out).text: 10,
-    draw_told_story: 11,
+    lambda rng, held_out: draw_statement(rng, held_out).text: 86,
+    lambda rng, held_out: draw_review(rng, held_out).text: 7,
+    draw_told_story: 6,
     draw_paragraph: 1,
 }
 
