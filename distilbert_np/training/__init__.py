@@ -8,7 +8,8 @@
     metrics.py      accuracy, F1, exact match on what was held out
     distill.py      a small model learns from a large one
     tasks.py        files of texts with labels → examples
-    tiny_world.py   the text that the embedded model learned from
+    tiny_world/     the text that the embedded models learned from
+    study.py        a teacher and its students there, and what the recipe is worth
 """
 
 from .batches import batches_by_length, make_batch, mask_tokens, mask_weights, pad
