@@ -59,8 +59,8 @@ NORMALIZER = {                                   # and what the library calls th
     "strip_accents": "strip_accents",
     "tokenize_chinese_chars": "handle_chinese_chars",
 }
-LETTERS = [chr(code) for code in range(33, 127) if not chr(code).isupper()]
-CHARACTERS = [*LETTERS, *(f"##{letter}" for letter in LETTERS), *"‘’“”–—…£€°"]
+PRINTABLE = [chr(code) for code in range(33, 127) if not chr(code).isupper()]
+CHARACTERS = [*PRINTABLE, *(f"##{one}" for one in PRINTABLE), *"‘’“”–—…£€°"]
 CLEAN_UP = (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're")
 
 # How texts are to be cut is set in the library's tokenizer before it encodes them. One

@@ -166,7 +166,7 @@ def test_a_finished_run_comes_back_at_once(tmp_path, monkeypatch):
 CHANGES = {
     "epochs": 4, "batch_size": 4, "accumulate": 1, "optimizer": SGD,
     "options": {"eps": 1e-6}, "lr": 1e-4, "weight_decay": 0.1, "warmup": 0.0,
-    "max_grad_norm": 2.0, "mask_share": 0.2, "seed": 6,
+    "max_grad_norm": 2.0, "seed": 6,
 }
 
 

@@ -68,7 +68,7 @@ def test_a_finished_study_is_not_done_again(told, monkeypatch):
     lines = []
     again = study.study(folder, (0,), ["distilled"], progress=False, say=lines.append)
     assert again["runs"] == report["runs"][:2]
-    assert lines[0] == "160 texts, 24 held out"
+    assert lines[0] == f"160 texts, {len(study.read_world().test)} held out"
     assert "distilled" in lines[-2] and "times as fast" in lines[-1]
 
 
@@ -87,6 +87,15 @@ def test_the_table_has_means_and_spreads(told):
     assert alone[0]["accuracy"]["spread"] is None
     assert "±" in study.table_text(told[1]["table"])
     assert "±" not in study.table_text(alone)
+
+
+def test_a_seed_counts_once(told):
+    again = study.study(told[0], (1, 1), ["distilled"], progress=False)
+    assert [row["seeds"] for row in again["table"]] == [1, 1]
+
+
+def test_half_of_the_layers_are_faster(told):
+    assert told[1]["speed"] > 1                  # two layers against one
 
 
 def test_soft_targets_are_softer_where_it_is_warmer(told):
@@ -109,13 +118,18 @@ def world():
 
 def test_what_is_held_out_is_not_learned(world):
     learned = {tuple(example["input_ids"]) for example in world.examples}
-    assert not learned & {tuple(example["input_ids"]) for example in world.held_out}
+    chosen_by, reported = (
+        {tuple(example["input_ids"]) for example in examples}
+        for examples in (world.held_out, world.test)
+    )
+    assert chosen_by and reported
+    assert not learned & (chosen_by | reported) and not chosen_by & reported
     assert len(world.tokenizer) <= study.VOCAB_SIZE
 
 
 def test_a_fact_word_is_hidden_and_nowhere_else(world):
     mask = world.tokenizer.mask_token_id
-    words = {word.lower() for _, word in tiny_world.statements(1_000, 24, True)}
+    words = {word.lower() for _, word in tiny_world.statements(2_000, 24, True)}
     assert len(world.facts) > 10
     for example in world.facts:
         ids, labels = example["input_ids"], example["labels"]
@@ -127,7 +141,7 @@ def test_a_fact_word_is_hidden_and_nowhere_else(world):
 @pytest.mark.parametrize("name", study.VARIANTS)
 def test_a_student_starts_and_learns_as_its_kind_says(name, world, monkeypatch):
     teacher = DistilBertForMaskedLM(
-        study.DistilBertConfig(n_layers=2, **study.SHAPE), seed=3
+        study.DistilBertConfig(n_layers=2, **study.SHAPE), seed=0
     )
     seen = {}
     monkeypatch.setattr(
@@ -138,8 +152,10 @@ def test_a_student_starts_and_learns_as_its_kind_says(name, world, monkeypatch):
     weights = (objective.kl, objective.mlm, objective.cos)
     assert weights == (variant.kl, variant.mlm, variant.cos)
     q_lin = "transformer.layer.0.attention.q_lin.weight"
-    theirs, ours = (flatten(model.encoder)[q_lin] for model in (teacher, seen["of"]))
-    assert np.array_equal(theirs, ours) == variant.from_teacher
+    words = "embeddings.word_embeddings.weight"
+    for tensor in (q_lin, words):                # its teacher's seed is 0 as well
+        theirs, ours = (flatten(m.encoder)[tensor] for m in (teacher, seen["of"]))
+        assert np.array_equal(theirs, ours) == variant.from_teacher
     assert seen["mask_weights"][world.tokenizer.mask_token_id] == 0
     assert len({*seen["mask_weights"].tolist()}) > 10
 
@@ -148,6 +164,8 @@ def test_an_unknown_variant_is_refused(tmp_path):
     for wrong in (["distiled"], []):
         with pytest.raises(InputError, match="variants: expected some of distilled"):
             study.study(tmp_path, variants=wrong)
+    with pytest.raises(InputError, match="seeds: expected one or more, found none"):
+        study.study(tmp_path, seeds=())
 
 
 # --- the command ----------------------------------------------------------------------
@@ -157,7 +175,7 @@ def test_the_command_tells_the_table(tmp_path, capsys):
     command = ["distill", "--world", "tiny", "--out", str(tmp_path)]
     assert main(command) == 0
     out = capsys.readouterr().out
-    assert out.splitlines()[0] == "160 texts, 24 held out"
+    assert out.startswith("160 texts, ")
     assert "seed 0, distilled: " in out and "times as fast as its teacher" in out
     assert "without KL" not in out
     assert main([*command, "--json"]) == 0
@@ -165,8 +183,16 @@ def test_the_command_tells_the_table(tmp_path, capsys):
     assert [run["name"] for run in report["runs"]] == ["teacher", "distilled"]
 
 
-@pytest.mark.parametrize("option", ["--teacher", "--data"])
-def test_the_world_brings_its_own(option, tmp_path, capsys):
-    command = ["distill", "--world", "tiny", "--out", str(tmp_path), option, "x"]
-    assert main(command) == 2
-    assert "--world tiny brings its own" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--world", "tiny", "--teacher", "x"], "--teacher: --world tiny settles it"),
+        (["--world", "tiny", "--epochs", "1"], "--epochs: --world tiny settles it"),
+        (["--world", "tiny", "--held-out", "0.1"], "--held-out: --world tiny settles"),
+        (["--seeds", "1"], "--seeds: expected with --world tiny alone"),
+        (["--ablation"], "--ablation: expected with --world tiny alone"),
+    ],
+)
+def test_options_that_would_be_in_vain_are_refused(options, message, tmp_path, capsys):
+    assert main(["distill", "--out", str(tmp_path), *options]) == 2
+    assert message in capsys.readouterr().err

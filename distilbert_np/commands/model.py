@@ -63,14 +63,14 @@ def not_trained(verb: str, name: str, why: str) -> InputError:
 def who_answered(verb: str, name: str, pipe: Pipeline, unknown: Iterable[str]) -> str:
     """Return a line about the model; of an embedded one, its limits and a way out, too.
 
-    `unknown` are the words that it was asked about and has never seen.
+    `unknown` are the words that it was asked about and does not know.
     """
     line = f"model: {name}, {pipe.model.num_parameters():,} parameters"
     if not is_tiny(pipe):
         return line
     lines = [f"{line}; it knows only a tiny world of {TAUGHT[verb]}."]
     if words := list(dict.fromkeys(unknown)):
-        lines.append(f"It has never seen: {listing(words)}")
+        lines.append(f"It does not know: {listing(words)}")
     return "\n".join([*lines, real_one(verb)])
 
 
@@ -91,7 +91,7 @@ def is_tiny(pipe: Pipeline) -> bool:
 
 
 def unknown_words(pipe: Pipeline, inputs: Any) -> list[str]:
-    """Return the words of a text that an embedded model has never seen, each once.
+    """Return the words of a text that an embedded model does not know, each once.
 
     To a real model none are unknown: it was taught to read words in pieces.
     """
@@ -115,11 +115,14 @@ def limits(pipe: Pipeline, unknown: list[Any]) -> dict[str, list[Any]]:
 
 
 def words_in_pieces(tokenizer: DistilBertTokenizer, text: str) -> list[str]:
-    """Return the words that the vocabulary lacks as wholes, as the text writes them."""
+    """Return the words that the vocabulary lacks as wholes, as the text writes them.
+
+    Digits are in it, one by one, but the tiny world writes its numbers in words.
+    """
     encoded = tokenizer(text, add_special_tokens=False)
     (encoding,) = encoded.encodings
     words = dict.fromkeys(
         word for word, token in zip(encoded.word_ids(), encoded.tokens(), strict=True)
-        if token.startswith("##") or token == tokenizer.unk_token
+        if token.startswith("##") or token == tokenizer.unk_token or token.isdigit()
     )
     return [one_line(text[slice(*encoding.word_to_chars(word))]) for word in words]

@@ -108,12 +108,11 @@ def make_batch(
     tokenizer: DistilBertTokenizer | None,
     rng: "np.random.Generator",
     mask_weights: Array | None = None,
-    mask_share: float = 0.15,
 ) -> Batch:
     """Return examples as one batch for this model.
 
-    For masked LM, a share of the tokens is masked anew each time, unless the examples
-    have labels: all alike, or by the `mask_weights` (V,) of the vocabulary.
+    For masked LM, tokens are masked anew each time, unless the examples have labels:
+    all alike, or by the `mask_weights` (V,) of the vocabulary.
     """
     pad_token_id = model.config.pad_token_id or 0
     batch = pad(examples, pad_token_id, model.head in LABELLED_TOKENS)
@@ -123,8 +122,7 @@ def make_batch(
         batch["input_ids"], batch["labels"] = mask_tokens(
             batch["input_ids"], rng, tokenizer.mask_token_id,
             [*tokenizer.all_special_ids, pad_token_id], model.config.vocab_size,
-            share=mask_share, weights=mask_weights,
-            attention_mask=batch["attention_mask"],
+            weights=mask_weights, attention_mask=batch["attention_mask"],
         )
     return batch
 
@@ -177,7 +175,8 @@ def mask_tokens(
 
     Of the tokens chosen, 80 % become [MASK], 10 % any token, 10 % stay (Devlin et al.,
     arXiv 1810.04805, 3.1). Labels are −100 elsewhere. Tokens that are not special are
-    chosen all alike, or, with `weights` (V,), by those.
+    chosen all alike; or, with `weights` (V,), by those alone (0 for special tokens),
+    and not where the attention mask (B, L) hides them.
     """
     if weights is None:
         chosen = chosen_alike(input_ids, rng, special_ids, share)        # (B, L)

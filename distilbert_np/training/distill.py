@@ -38,7 +38,7 @@ from ..trees import Tree
 from ..weights import listing
 from .batches import Batch, mask_weights
 from .metrics import Metrics, evaluate
-from .recipe import SIZE, Recipe
+from .recipe import SIZE, Recipe, check_fields
 from .step import NOTHING_COUNTS, check_loss
 from .tasks import Sets, example_sets, learn, read_parts
 
@@ -116,11 +116,7 @@ class Distillation:
 
     def __post_init__(self) -> None:
         check_teacher(self.teacher)
-        for name, (is_right, expected) in FIELDS.items():
-            value = getattr(self, name)
-            if not is_right(value):
-                found = shown(value)
-                raise InputError(f"{name}: expected {expected}, found {found}")
+        check_fields(self, FIELDS)
         if not (self.kl or self.mlm or self.cos):
             raise InputError("kl, mlm, cos: all are 0, expected one above 0 at least")
 
@@ -135,18 +131,18 @@ class Distillation:
         self.check_student(student)
         inputs = {name: array for name, array in batch.items() if name != "labels"}
         out = student(**inputs, output_hidden_states=True, trace=True, rng=rng)
-        soft = MaskedLMOutput()
+        soft = None
         if self.kl or self.cos:                  # without an rng: it drops nothing
             soft = self.teacher(**inputs, output_hidden_states=True)
         parts = self.parts(out, soft, batch)
         loss = sum(getattr(self, name) * part for name, part in parts.items())
-        taught = {"teacher.logits": soft.logits} if soft else {}
+        taught = {} if soft is None else {"teacher.logits": soft.logits}
         check_loss(loss, out.trace | taught | parts)
         cotangents = self.parts_backward(share, out, soft, batch)
         return float(loss), student.backward(out, cotangents)
 
     def parts(
-        self, out: MaskedLMOutput, soft: MaskedLMOutput, batch: Batch
+        self, out: MaskedLMOutput, soft: MaskedLMOutput | None, batch: Batch
     ) -> dict[str, np.floating]:
         """Return the three losses by name, not yet weighed; none that weighs 0.
 
@@ -166,7 +162,8 @@ class Distillation:
         return parts
 
     def parts_backward(
-        self, dloss: float, out: MaskedLMOutput, soft: MaskedLMOutput, batch: Batch
+        self, dloss: float, out: MaskedLMOutput, soft: MaskedLMOutput | None,
+        batch: Batch,
     ) -> dict[str, Any]:
         """Return the gradients of what the student said: logits, last hidden state."""
         asked, seen = counted(batch)                                     # (B, L)
@@ -309,7 +306,9 @@ def accuracies(
     teacher: DistilBertForMaskedLM, sets: Sets, tokenizer: DistilBertTokenizer,
     recipe: Recipe, best: Metrics | None,
 ) -> dict[str, float] | None:
-    """Return the share of held-out words that both find, masked alike; None if none is.
+    """Return the share of held-out words that either finds, the same words masked.
+
+    None where nothing is held out.
     """
     if best is None:
         return None

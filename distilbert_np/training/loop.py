@@ -180,7 +180,7 @@ class Run:
         batches = [
             make_batch(
                 [self.examples[row] for row in rows], self.model, self.tokenizer, rng,
-                self.mask_weights, recipe.mask_share,
+                self.mask_weights,
             )
             for rows in order
         ]

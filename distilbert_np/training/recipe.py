@@ -24,7 +24,6 @@ class Recipe:
     warmup         share of the steps in which it rises to that; then it falls to 0
     weight_decay   pull of the weights towards 0; none on biases and LayerNorms
     max_grad_norm  global norm that the gradient is clipped to
-    mask_share     share of a text's tokens that masked LM asks for
     seed           of the order of examples, of masks and of dropout
 
     Raises InputError, naming the field, where one cannot be used.
@@ -39,15 +38,10 @@ class Recipe:
     warmup: float = 0.1
     weight_decay: float = 0.01
     max_grad_norm: float = 1.0
-    mask_share: float = 0.15
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, (is_right, expected) in FIELDS.items():
-            value = getattr(self, name)
-            if not is_right(value):
-                found = shown(value)
-                raise InputError(f"{name}: expected {expected}, found {found}")
+        check_fields(self, FIELDS)
 
     def lr_at(self, step: int, n_steps: int) -> float:
         """Return the learning rate at a step, counted from 0, of so many."""
@@ -62,6 +56,14 @@ class Recipe:
             )
         except TypeError as error:
             raise InputError(f"options: {self.optimizer.__name__}: {error}") from None
+
+
+def check_fields(settings: Any, fields: dict[str, tuple[Any, str]]) -> None:
+    """Raise InputError, naming the field, unless each is right: (is it?, expected)."""
+    for name, (is_right, expected) in fields.items():
+        value = getattr(settings, name)
+        if not is_right(value):
+            raise InputError(f"{name}: expected {expected}, found {shown(value)}")
 
 
 COUNT = (whole(1), "a whole number of at least 1")
@@ -82,6 +84,5 @@ FIELDS = {
         lambda value: type(value) in (int, float) and value > 0,
         "a number above 0 (infinity for no clipping)",
     ),
-    "mask_share": (number(0, 1), "a share from 0 to 1"),
     "seed": (whole(0), "a whole number of at least 0"),
 }

@@ -47,7 +47,9 @@ def train_step(
 
     Each batch weighs as much as it has labels, so several small ones make the step of
     one large one (for question answering, if all are of one length: padding takes part
-    in its softmax). Raises TrainingError where a loss or gradient is not finite.
+    in its softmax; for distillation, if each has as many labels for its tokens: the
+    cosine is a mean over tokens). Raises TrainingError where a loss or gradient is not
+    finite.
     """
     batches = [batch for batch in batches if n_labels(batch)]
     if not batches:

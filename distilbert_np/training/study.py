@@ -2,16 +2,17 @@
 
     study("runs", seeds=(0, 1, 2), variants=VARIANTS)
 
-For each seed a teacher of six layers learns the tiny world, and then students of three
-are made from it: by the whole recipe, and by the recipe without one of its parts, as in
-the ablation of DistilBERT's authors (Sanh et al., arXiv 1910.01108, table 4). What is
-reported was measured on sentences that no model has read.
+For each seed a teacher of seven layers learns the tiny world, and then students of
+three are made from it: by the whole recipe, and by the recipe without one of its parts,
+as in the ablation of DistilBERT's authors (Sanh et al., arXiv 1910.01108, table 4).
+What is reported was measured on sentences that no model has read, and that chose no
+epoch.
 """
 
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from ..config import DistilBertConfig
 from ..errors import InputError, shown
 from ..files import made_folder, written_whole
 from ..functions import softmax
+from ..losses import IGNORED
 from ..models import DistilBertForMaskedLM
 from ..tokenizer import DistilBertTokenizer
 from .batches import Example, mask_weights
@@ -34,7 +36,7 @@ from .tiny_world import sentences, statements, whole_words
 # --- what is trained on what ----------------------------------------------------------
 
 N_TEXTS, N_HELD_OUT = 32_000, 2_000
-HELD_OUT_SEED = 1_000                            # of texts; models are seeded from 0
+TEXT_SEED, EPOCH_SEED, TEST_SEED = 0, 1_000, 2_000  # to learn, to choose by, to report
 VOCAB_SIZE, MAX_LENGTH = 1_900, 128
 SHAPE = {
     "vocab_size": VOCAB_SIZE, "max_position_embeddings": MAX_LENGTH,
@@ -70,30 +72,37 @@ VARIANTS = {
 
 @dataclass(frozen=True)
 class World:
-    """The tiny world as models see it."""
+    """The tiny world as models see it: its texts, in tokens."""
 
     tokenizer: DistilBertTokenizer
-    examples: list[Example]
-    held_out: list[Example]
-    facts: list[Example]                         # held out; the fact word is asked for
+    examples: list[Example]                      # to learn
+    held_out: list[Example]                      # by which the best epoch is chosen
+    test: list[Example]                          # held out too: what is reported
+    facts: list[Example]                         # of them, with the fact word hidden
 
 
 def read_world() -> World:
     """Return the texts to learn, those held out, and the tokenizer learned from them.
     """
-    texts = list(sentences(0, N_TEXTS))
+    texts = list(sentences(TEXT_SEED, N_TEXTS))
     tokenizer = DistilBertTokenizer.learned_from(
         texts, VOCAB_SIZE, whole_words(texts), MAX_LENGTH
     )
-
-    def encoded(texts: Sequence[str]) -> list[Example]:
-        rows = tokenizer(list(texts), truncation=True)["input_ids"]
-        return [{"input_ids": ids} for ids in rows]
-
-    held_out = dict.fromkeys(sentences(HELD_OUT_SEED, N_HELD_OUT, held_out=True))
+    held_out = dict.fromkeys(sentences(EPOCH_SEED, N_HELD_OUT, held_out=True))
+    test = dict.fromkeys(sentences(TEST_SEED, N_HELD_OUT, held_out=True))
     return World(
-        tokenizer, encoded(texts), encoded(held_out), list(fact_questions(tokenizer))
+        tokenizer,
+        in_tokens(texts, tokenizer),
+        in_tokens(held_out, tokenizer),
+        in_tokens([one for one in test if one not in held_out], tokenizer),
+        list(fact_questions(tokenizer)),
     )
+
+
+def in_tokens(texts: Iterable[str], tokenizer: DistilBertTokenizer) -> list[Example]:
+    """Return texts as examples, the longest ones cut."""
+    rows = tokenizer(list(texts), truncation=True)["input_ids"]
+    return [{"input_ids": ids} for ids in rows]
 
 
 def fact_questions(tokenizer: DistilBertTokenizer) -> Iterator[Example]:
@@ -101,13 +110,13 @@ def fact_questions(tokenizer: DistilBertTokenizer) -> Iterator[Example]:
 
     It must stand there once, so that the text cannot give it away.
     """
-    for text, word in dict.fromkeys(statements(HELD_OUT_SEED, N_HELD_OUT, True)):
+    for text, word in dict.fromkeys(statements(TEST_SEED, N_HELD_OUT, held_out=True)):
         ids = np.array(tokenizer(text)["input_ids"])
         is_fact = ids == tokenizer.convert_tokens_to_ids(word.lower())
         if is_fact.sum() == 1:
             yield {
                 "input_ids": np.where(is_fact, tokenizer.mask_token_id, ids),
-                "labels": np.where(is_fact, ids, -100),
+                "labels": np.where(is_fact, ids, IGNORED),
             }
 
 
@@ -129,7 +138,8 @@ def train_student(
     """Train a student of this teacher, by one of the variants."""
     student = student_of(teacher, STUDENT_LAYERS)
     if not variant.from_teacher:
-        student = DistilBertForMaskedLM(student.config, seed=seed)
+        # of another seed than its teacher, which began by the same draws
+        student = DistilBertForMaskedLM(student.config, seed=seed + 1_000)
     objective = Distillation(teacher, variant.kl, variant.mlm, variant.cos)
     recipe = replace(STUDENT_RECIPE, seed=seed)
     return train(world, student, recipe, folder, objective=objective, **options)
@@ -157,36 +167,53 @@ def study(
     """Train a teacher and its students for each seed; return what came of them.
 
     Each run has a folder of its own, such as `seed-0/teacher`, which from_pretrained
-    opens. What is done already is not done again, so a study may be stopped, and may be
-    shared among several processes, each with seeds of its own. The report is also
-    written to `folder`/study.json. Raises InputError for an unknown variant.
+    opens. What is done already is not done again: a study may be stopped, and several
+    processes may share it, each with seeds of its own; called once more with all seeds,
+    it gathers them. The report is also written to `folder`/study.json. Raises
+    InputError for an unknown variant, or where there is nothing to do.
     """
     check_variants(variants)
+    if not seeds:
+        raise InputError("seeds: expected one or more, found none")
     folder, world = made_folder(folder), read_world()
-    say(f"{len(world.examples):,} texts, {len(world.held_out):,} held out")
-    runs = []
-    for seed in seeds:
-        place = folder / f"seed-{seed}"
-        history = train_teacher(world, seed, place / "teacher", progress=progress)
-        runs.append(report(world, seed, "teacher", place / "teacher", history, say))
-        teacher = DistilBertForMaskedLM.from_pretrained(place / "teacher")
-        for name in variants:
-            run = place / folder_name(name)
-            history = train_student(
-                world, teacher, VARIANTS[name], seed, run, progress=progress
-            )
-            runs.append(report(world, seed, name, run, history, say))
-    say("\n" + table_text(table(runs)))
-    first = folder / f"seed-{seeds[0]}"
-    told = {"runs": runs, "table": table(runs), **compared(
-        DistilBertForMaskedLM.from_pretrained(first / "teacher"),
-        DistilBertForMaskedLM.from_pretrained(first / folder_name(variants[0])),
-        world.tokenizer,
-    )}
+    say(f"{len(world.examples):,} texts, {len(world.test):,} held out")
+    runs = [
+        run for seed in dict.fromkeys(seeds)
+        for run in runs_of_seed(world, seed, variants, folder, progress, say)
+    ]
+    rows = table(runs)
+    say("\n" + table_text(rows))
+    teacher, student = (
+        DistilBertForMaskedLM.from_pretrained(run_folder(folder, seeds[0], name))
+        for name in ("teacher", variants[0])
+    )
+    told = {"runs": runs, "table": rows} | beside(teacher, student, world.tokenizer)
     say(f"the student is {told['speed']:.2f} times as fast as its teacher")
     with written_whole(folder, "study.json") as path:
         path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     return told
+
+
+def runs_of_seed(
+    world: World, seed: int, variants: Sequence[str], folder: Path, progress: bool,
+    say: Callable[[str], None],
+) -> Iterator[dict[str, Any]]:
+    """Train a teacher, and of it a student of each variant; yield what came of each."""
+    place = run_folder(folder, seed, "teacher")
+    history = train_teacher(world, seed, place, progress=progress)
+    yield report(world, seed, "teacher", place, history, say)
+    teacher = DistilBertForMaskedLM.from_pretrained(place)
+    for name in variants:
+        place = run_folder(folder, seed, name)
+        history = train_student(
+            world, teacher, VARIANTS[name], seed, place, progress=progress
+        )
+        yield report(world, seed, name, place, history, say)
+
+
+def run_folder(folder: Path, seed: int, name: str) -> Path:
+    """Return the folder of a run."""
+    return folder / f"seed-{seed}" / name.replace(" ", "-")
 
 
 def check_variants(variants: Sequence[str]) -> None:
@@ -198,11 +225,6 @@ def check_variants(variants: Sequence[str]) -> None:
             )
 
 
-def folder_name(variant: str) -> str:
-    """Return the name of the folder of a run."""
-    return variant.replace(" ", "-")
-
-
 # --- what came of them ----------------------------------------------------------------
 
 
@@ -212,7 +234,7 @@ def report(
 ) -> dict[str, Any]:
     """Return what became of a run: the model's figures, and the curve to there."""
     model = DistilBertForMaskedLM.from_pretrained(folder)
-    masked = evaluate(model, world.held_out, world.tokenizer, batch_size=64)
+    masked = evaluate(model, world.test, world.tokenizer, batch_size=64)
     facts = evaluate(model, world.facts, batch_size=64)
     say(f"seed {seed}, {name}: {masked['accuracy']:.1%} of masked words right, "
         f"{facts['accuracy']:.1%} of facts")
@@ -230,6 +252,9 @@ def report(
     }
 
 
+FIGURES = ("accuracy", "facts", "kept")
+
+
 def table(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return a row for each kind of run: means over the seeds, and their spreads.
 
@@ -240,13 +265,13 @@ def table(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     rows = []
     for name in dict.fromkeys(run["name"] for run in runs):
         mine = [run for run in runs if run["name"] == name]
-        kept = [run["accuracy"] / teachers[run["seed"]]["accuracy"] for run in mine]
         row = {"name": name, "seeds": len(mine), "parameters": mine[0]["parameters"]}
-        for figure, values in (
-            ("accuracy", [run["accuracy"] for run in mine]),
-            ("facts", [run["facts"] for run in mine]),
-            ("kept", kept),
-        ):
+        measured = (
+            [run["accuracy"] for run in mine],
+            [run["facts"] for run in mine],
+            [run["accuracy"] / teachers[run["seed"]]["accuracy"] for run in mine],
+        )
+        for figure, values in zip(FIGURES, measured, strict=True):
             spread = float(np.std(values, ddof=1)) if len(mine) > 1 else None
             row[figure] = {"mean": float(np.mean(values)), "spread": spread}
         rows.append(row)
@@ -260,9 +285,6 @@ def table_text(rows: Sequence[dict[str, Any]]) -> str:
         cells = "".join(f"{as_share(row[key]):>16}" for key in FIGURES)
         lines.append(f"{row['name']:<22}{row['parameters']:>12,}{cells}")
     return "\n".join(lines)
-
-
-FIGURES = ("accuracy", "facts", "kept")
 
 
 def as_share(figure: dict[str, Any]) -> str:
@@ -281,7 +303,7 @@ TEMPERATURES = (1, 2, 4)
 N_WORDS = 8
 
 
-def compared(
+def beside(
     teacher: DistilBertForMaskedLM, student: DistilBertForMaskedLM,
     tokenizer: DistilBertTokenizer,
 ) -> dict[str, Any]:
@@ -323,7 +345,7 @@ def speed_ratio(
     the heads, which are alike.
     """
     rng = np.random.default_rng(0)
-    ids = rng.integers(5, student.config.vocab_size, (64, 16))
+    ids = rng.integers(student.config.vocab_size, size=(64, 16))
     ratios = []
     for _ in range(runs):
         seconds = []

@@ -117,8 +117,9 @@ answers mean nothing.
 
 ## Data
 {data} Everything was written by the generator in this repository; no outside text and
-no outside weights were used. Held-out text consists of sentences that no training text
-of any of these models holds: their facts were told in other words, or of other people.
+no outside weights were used. What held-out text tells, no training text of any of
+these models tells in those words: its facts were told otherwise, or of other people.
+(Openers, and answers such as "It is in Europe.", may recur.)
 
 ## Model
 dim {dim}, {n_layers} layers, {n_heads} heads, hidden_dim {hidden_dim}, {positions}
@@ -142,8 +143,9 @@ COMMANDS = """\
     python -m distilbert_np distill --world tiny --out runs --seeds 0 1 2 --ablation
     python -m tests.tools.make_tiny runs"""
 TEXTS = (
-    f"{study.N_TEXTS:,} texts of seed 0: facts in many wordings, reviews, short "
-    f"stories. {study.N_HELD_OUT:,} texts of seed {study.HELD_OUT_SEED:,} held out."
+    f"{study.N_TEXTS:,} texts of seed {study.TEXT_SEED}: facts in many wordings, "
+    f"reviews, short stories. Held-out texts of seed {study.EPOCH_SEED:,} chose the "
+    f"epoch, others of seed {study.TEST_SEED:,} gave the figures below."
 )
 MASKED = "Masked LM: of the tokens asked for, 80 % turn into [MASK], 10 % into others"
 
@@ -188,7 +190,7 @@ def recipe_text(recipe: Recipe) -> str:
 def masked_lm_figures(folder: Path, world: study.World, told: dict) -> str:
     """Return how a stored masked LM does, and how all runs of its kind did."""
     model = DistilBertForMaskedLM.from_pretrained(folder)
-    masked = evaluate(model, world.held_out, world.tokenizer, batch_size=64)
+    masked = evaluate(model, world.test, world.tokenizer, batch_size=64)
     facts = evaluate(model, world.facts, batch_size=64)
     best = predictable()
     return f"""\
@@ -238,7 +240,7 @@ def make_masked_lm(name: str, run: Path, world: study.World, told: dict) -> None
         if is_teacher else
         "It fills in hidden words, and answers `fill-mask` and `embed` offline; it was "
         "distilled from `tiny-teacher`.",
-        recipe=f"{start}{MASKED}; {recipe.mask_share:.0%} are asked for, rare words "
+        recipe=f"{start}{MASKED}; 15 % are asked for, rare words "
         f"more often (by count^−0.7). {recipe_text(recipe)}",
         figures=masked_lm_figures(TINY / name, world, told),
     )

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import os
+import sys
 
 from .tasks import TASKS, task_rows
 from .text import sentences
@@ -19,11 +21,17 @@ def main() -> None:
     add("--held-out", action="store_true", help="texts that are never told otherwise")
     options = parser.parse_args()
     drawn = (options.seed, options.count, options.held_out)
-    if options.task is None:
-        print("\n".join(sentences(*drawn)))
-        return
-    for row in task_rows(options.task, *drawn):
-        print(json.dumps(row, ensure_ascii=False))
+    if options.task:
+        rows = task_rows(options.task, *drawn)
+        lines = (json.dumps(row, ensure_ascii=False) for row in rows)
+    else:
+        lines = sentences(*drawn)
+    try:
+        for line in lines:
+            print(line)
+        sys.stdout.flush()
+    except BrokenPipeError:                      # the reader has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""All that is true in the tiny world: tables of facts.
+"""All facts of the tiny world, in tables.
 
-The embedded models learn from this world and from nothing else, so all that they can
-know is on this page.
+The embedded models learn from this world and from nothing else, so all the facts that
+they can know are on this page.
 """
 
 import re

@@ -14,13 +14,12 @@ from .topics import TOPICS, Saying, is_held_out
 
 def every_saying() -> Iterator[tuple[Saying, float]]:
     """Yield every saying of the world, with its probability among single statements."""
-    weights = [topic.weight or len(topic.rows) for topic in TOPICS]
-    for topic, weight in zip(TOPICS, weights, strict=True):
-        columns = tuple(topic.columns.split())
-        share = weight / sum(weights) / len(topic.rows) / len(topic.templates)
+    total = sum(topic.share for topic in TOPICS)
+    for topic in TOPICS:
+        share = topic.share / total / len(topic.rows) / len(topic.templates)
         for row in topic.rows:
             for template in topic.templates:
-                yield Saying(columns, row, template), share
+                yield Saying(topic.names, row, template), share
 
 
 def predictable() -> dict[str, float]:
@@ -31,25 +30,28 @@ def predictable() -> dict[str, float]:
     fact word  guessed, of the words that carry the fact
     """
     beliefs = defaultdict(lambda: defaultdict(float))
-    asked = []
+    gaps = []
     for saying, share in every_saying():
-        words = re.findall(r"\w+|[^\w\s]", saying.text.lower())
-        for i, word in enumerate(words):
-            context = (*words[:i], None, *words[i + 1 :])
+        is_asked = is_held_out(saying.text)
+        for context, word in gaps_of(saying.text):
             beliefs[context][word] += share
-            if word.isalpha() and is_held_out(saying.text):
-                is_fact = word == saying.row[-1].lower()
-                asked.append((context, share, is_fact))
-    shares = defaultdict(float)
-    for context, share, is_fact in asked:
-        best = max(beliefs[context].values()) / sum(beliefs[context].values())
-        shares["all"] += share
-        shares["guessed"] += share * best
-        shares["certain"] += share * (best == 1)
-        shares["facts"] += share * is_fact
-        shares["facts guessed"] += share * best * is_fact
-    return {
-        "guessed": shares["guessed"] / shares["all"],
-        "certain": shares["certain"] / shares["all"],
-        "fact word": shares["facts guessed"] / shares["facts"],
+            if is_asked and word.isalpha():
+                gaps.append((context, share, word == saying.row[-1].lower()))
+    best = {
+        context: max(shares.values()) / sum(shares.values())
+        for context, shares in beliefs.items()
     }
+    every = sum(share for _, share, _ in gaps)
+    return {
+        "guessed": sum(share * best[gap] for gap, share, _ in gaps) / every,
+        "certain": sum(share for gap, share, _ in gaps if best[gap] == 1) / every,
+        "fact word": sum(share * best[gap] for gap, share, is_fact in gaps if is_fact)
+        / sum(share for _, share, is_fact in gaps if is_fact),
+    }
+
+
+def gaps_of(text: str) -> Iterator[tuple[tuple[str | None, ...], str]]:
+    """Yield each word of a text, after what is left of the text without it."""
+    words = re.findall(r"\w+|[^\w\s]", text.lower())
+    for i, word in enumerate(words):
+        yield (*words[:i], None, *words[i + 1 :]), word

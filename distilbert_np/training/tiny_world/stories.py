@@ -5,6 +5,8 @@ answer is to be found, not guessed.
 """
 
 import random
+import re
+from collections.abc import Iterable
 from itertools import product
 from typing import NamedTuple
 
@@ -32,13 +34,13 @@ class Event(NamedTuple):
     questions: tuple[tuple[str, str], ...]
 
 
-def event(columns: str, rows: list, templates: tuple, *questions: tuple) -> Event:
+def told(columns: str, rows: list, templates: tuple, *questions: tuple) -> Event:
     """Return an event; `who` in its templates is the person's name, or a pronoun."""
     return Event(Topic(columns, rows, templates), questions)
 
 
 EVENTS = (
-    event("at place verb thing", facts.OUTINGS, (
+    told("at place verb thing", facts.OUTINGS, (
         "{who} went to the {place}.",
         "in the morning, {who} was {at} the {place}.",
         "{who} is {at} the {place}.",
@@ -47,59 +49,59 @@ EVENTS = (
        ("where was {person}?", "the {place}"),
        ("where is {person}?", "the {place}"),
        ("who went to the {place}?", "{person}")),
-    event("city", pick(facts.COUNTRIES, 1), (
+    told("city", pick(facts.COUNTRIES, 1), (
         "{who} lives in {city}.",
         "{who} lives in a house in {city}.",
     ), ("where does {person} live?", "{city}"),
        ("in which city does {person} live?", "{city}"),
        ("who lives in {city}?", "{person}")),
-    event("country", pick(facts.COUNTRIES, 0), (
+    told("country", pick(facts.COUNTRIES, 0), (
         "{who} comes from {country}.",
         "{who} was born in {country}.",
     ), ("where does {person} come from?", "{country}"),
        ("which country does {person} come from?", "{country}")),
-    event("colour thing", list(product(COLOURS, BELONGINGS)), (
+    told("colour thing", list(product(COLOURS, BELONGINGS)), (
         "{who} bought {colour:a} {thing}.",
         "at the market, {who} bought {colour:a} {thing}.",
         "{who} found {colour:a} {thing} in the street.",
     ), ("what did {person} get?", "{colour:a} {thing}"),
        ("what colour is the {thing} of {person}?", "{colour}"),
        ("who has {colour:a} {thing}?", "{person}")),
-    event("animal habitat", facts.HABITATS, (
+    told("animal habitat", facts.HABITATS, (
         "{who} saw {animal:a} in the {habitat}.",
         "in the {habitat}, {who} saw {animal:a}.",
     ), ("what did {person} see?", "{animal:a}"),
        ("which animal did {person} see?", "{animal:a}"),
        ("where did {person} see {animal:a}?", "the {habitat}"),
        ("who saw {animal:a}?", "{person}")),
-    event("number animal", PETS, (
+    told("number animal", PETS, (
         "{who} has {number} {animal:many}.",
         "at home, {who} has {number} {animal:many}.",
     ), ("how many {animal:many} does {person} have?", "{number}"),
        ("which animals does {person} have?", "{number} {animal:many}"),
        ("who has {animal:many}?", "{person}")),
-    event("friend", FRIENDS, (
+    told("friend", FRIENDS, (
         "{who} met {friend}.",
         "then {who} met {friend} in the street.",
         "{who} called {friend} on the phone.",
     ), ("who did {person} talk to?", "{friend}"),
        ("who talked to {friend}?", "{person}")),
-    event("mood", [(mood,) for mood in MOODS], (
+    told("mood", [(mood,) for mood in MOODS], (
         "{who} was {mood}.",
         "{who} was very {mood} that day.",
     ), ("how was {person}?", "{mood}"), ("who was {mood}?", "{person}")),
-    event("belonging day", list(product(BELONGINGS, facts.DAYS)), (
+    told("belonging day", list(product(BELONGINGS, facts.DAYS)), (
         "{who} lost {her} {belonging} on {day}.",
         "on {day}, {who} lost {her} {belonging}.",
     ), ("what did {person} lose?", "{her} {belonging}"),
        ("when did {person} lose {her} {belonging}?", "{day}"),
        ("who lost {her} {belonging}?", "{person}")),
-    event("meal", MEALS, (
+    told("meal", MEALS, (
         "{who} ate {meal}.",
         "for breakfast, {who} ate {meal}.",
         "{who} was hungry and ate {meal}.",
     ), ("what did {person} eat?", "{meal}"), ("who ate {meal}?", "{person}")),
-    event("job place", pick(facts.JOBS, 0, 3), (
+    told("job place", pick(facts.JOBS, 0, 3), (
         "{who} is {job:a} and works in the {place}.",
         "{who} works in the {place} as {job:a}.",
     ), ("where does {person} work?", "the {place}"),
@@ -127,28 +129,31 @@ class Story(NamedTuple):
     @property
     def text(self) -> str:
         """The whole story."""
-        return " ".join(saying.text for saying in self.sayings)
+        return whole_text(self.sayings)
+
+
+def whole_text(sayings: list[Saying]) -> str:
+    """Return what some sayings make together."""
+    return " ".join(saying.text for saying in sayings)
 
 
 def draw_story(rng: random.Random, held_out: bool = False) -> Story:
     """Draw a story of two people, one event or two of each."""
-    first_events = rng.sample(EVENTS, rng.choice((1, 2, 2)))
-    same = rng.random() < 0.5
-    then = list(first_events) if same else rng.sample(EVENTS, rng.choice((1, 2)))
-    people = [with_invented_name(one, rng) for one in rng.sample(facts.PEOPLE, 2)]
-    sayings, asked, taken = [], [], {person[0] for person in people}
-    for person, events in zip(people, (first_events, then), strict=True):
-        who = person[0]
-        for one in events:
-            saying = draw_event(one, (*person, who), taken, rng, held_out)
-            if saying is None:
-                return draw_story(rng, held_out)
-            asked += [(len(sayings), saying, *question) for question in one.questions]
-            sayings.append(saying)
-            taken |= new_words(saying)
-            who = person[1]                 # a pronoun from now on
-    story = Story(sayings, [])
-    return story._replace(questions=list(questions_on(story, asked)))
+    while True:
+        first_events = rng.sample(EVENTS, rng.choice((1, 2, 2)))
+        same = rng.random() < 0.5
+        then = first_events if same else rng.sample(EVENTS, rng.choice((1, 2)))
+        people = [with_invented_name(one, rng) for one in rng.sample(facts.PEOPLE, 2)]
+        plan = [
+            (event, (*person, person[i > 0]))    # a pronoun from the second event on
+            for person, events in zip(people, (first_events, then), strict=True)
+            for i, event in enumerate(events)
+        ]
+        sayings = draw_events(plan, {person[0] for person in people}, rng, held_out)
+        if len(sayings) == len(plan):
+            break
+    asked = zip(sayings, [event.questions for event, _ in plan], strict=True)
+    return Story(sayings, questions_on(sayings, asked))
 
 
 PERSON = ("person", "she", "her", "him", "who")
@@ -160,13 +165,28 @@ def with_invented_name(person: tuple[str, ...], rng: random.Random) -> tuple[str
     return (capitalised(invented(rng)), *person[1:]) if strange else person
 
 
+def draw_events(
+    plan: list[tuple[Event, tuple[str, ...]]], taken: set[str], rng: random.Random,
+    held_out: bool,
+) -> list[Saying]:
+    """Draw what happened; fewer events than planned if nothing new can be told."""
+    sayings = []
+    for event, person in plan:
+        saying = draw_event(event, person, taken, rng, held_out)
+        if saying is None:
+            break
+        sayings.append(saying)
+        taken = taken | new_words(saying)
+    return sayings
+
+
 def draw_event(
-    one: Event, person: tuple[str, ...], taken: set[str], rng: random.Random,
+    event: Event, person: tuple[str, ...], taken: set[str], rng: random.Random,
     held_out: bool,
 ) -> Saying | None:
     """Draw what happened to a person; None if nothing new can be found to tell."""
     for _ in range(TRIES):
-        columns, row, template = one.topic.say(rng)
+        columns, row, template = event.topic.say(rng)
         saying = Saying((*PERSON, *columns), (*person, *row), template)
         is_new = taken.isdisjoint(new_words(saying))
         if is_new and is_held_out(saying.text) == held_out:
@@ -180,15 +200,20 @@ def new_words(saying: Saying) -> set[str]:
     return {cell for column, cell in columns if column not in (*PERSON, "at")}
 
 
-def questions_on(story: Story, asked: list[tuple]) -> "list[Question]":
-    """Yield each question with its answer, the first such words from its sentence on.
+def questions_on(
+    sayings: list[Saying], asked: Iterable[tuple[Saying, tuple[tuple[str, str], ...]]]
+) -> list[Question]:
+    """Return the questions that each saying answers, with the place of the answer.
 
-    A person is found where the story names them first.
+    That is the first such words from the saying on; a person's, where the story names
+    them first.
     """
-    for number, saying, question, answer in asked:
-        words_of_answer = saying.fill(answer)
-        sentence = sum(len(s.text) + 1 for s in story.sayings[:number])
-        start = 0 if answer == "{person}" else sentence
-        found = story.text.lower().index(words_of_answer.lower(), start)
-        found_words = story.text[found : found + len(words_of_answer)]
-        yield Question(capitalised(saying.fill(question)), found_words, found)
+    text, questions, start = whole_text(sayings), [], 0
+    for saying, templates in asked:
+        for question, answer in templates:
+            words = re.compile(rf"\b{re.escape(saying.fill(answer))}\b", re.IGNORECASE)
+            found = words.search(text, 0 if answer == "{person}" else start)
+            asks = capitalised(saying.fill(question))
+            questions.append(Question(asks, found.group(), found.start()))
+        start += len(saying.text) + 1
+    return questions

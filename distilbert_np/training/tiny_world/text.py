@@ -1,7 +1,8 @@
 """The text that models learn from: statements, reviews and stories, told at random.
 
-Everything comes from a seed. Held-out text consists of sentences that the training text
-never tells: its facts were told in other words, or of other people.
+Everything comes from a seed. What held-out text tells, the training text never tells
+in those words: its facts are told otherwise, or of other people. (Openers, and answers
+such as "It is in Europe.", recur.)
 """
 
 import random
@@ -34,7 +35,7 @@ class Statement(NamedTuple):
 
 def draw_saying(rng: random.Random, held_out: bool, among: tuple[Topic, ...]) -> Saying:
     """Draw a fact and a way to say it, of the larger topics more often."""
-    weights = [topic.weight or len(topic.rows) for topic in among]
+    weights = [topic.share for topic in among]
     while True:
         topic = rng.choices(among, weights)[0]
         strange = topic.strange and rng.random() < STRANGE_SHARE and not held_out

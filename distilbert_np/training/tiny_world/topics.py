@@ -58,10 +58,19 @@ class Topic:
     weight: int = 0                     # 0: as many as there are rows
     strange: str = ""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names."""
+        return tuple(self.columns.split())
+
+    @property
+    def share(self) -> int:
+        """How often it is told, in comparison with others."""
+        return self.weight or len(self.rows)
+
     def say(self, rng: random.Random) -> Saying:
         """Draw a fact and a template."""
-        columns = tuple(self.columns.split())
-        return Saying(columns, rng.choice(self.rows), rng.choice(self.templates))
+        return Saying(self.names, rng.choice(self.rows), rng.choice(self.templates))
 
     def say_strange(self, rng: random.Random) -> Saying:
         """Draw a template, and invent names for a fact that nobody can know."""
@@ -502,17 +511,10 @@ PEOPLE_TOPICS = (
 TOPICS = (*COUNTRY_TOPICS, *ANIMAL_TOPICS, *THING_TOPICS, *WORD_TOPICS, *ORDER_TOPICS,
           *SUM_TOPICS, *PEOPLE_TOPICS)
 
-OPENERS = (
-    "everyone knows that", "we learn at school that", "the teacher says that",
-    "it is true that", "I know that", "my mother says that", "of course,", "yes,",
-    "you can read in this book that", "my friend told me that", "remember that",
-)
-
 
 def topics_of(saying: Saying) -> tuple[Topic, ...]:
     """The topics that could have said this."""
     return tuple(
         topic for topic in TOPICS
-        if saying.template in topic.templates
-        and tuple(topic.columns.split()) == saying.columns
+        if saying.template in topic.templates and topic.names == saying.columns
     )
