@@ -21,7 +21,9 @@ def small():
         for name, value in {
             "N_TEXTS": 160, "N_HELD_OUT": 24, "TEACHER_LAYERS": 2, "STUDENT_LAYERS": 1,
             "SHAPE": study.SHAPE | {"dim": 32, "hidden_dim": 32},
-            "TEACHER_RECIPE": replace(study.TEACHER_RECIPE, epochs=4, lr=1e-2),
+            "TEACHER_RECIPE": replace(
+                study.TEACHER_RECIPE, epochs=4, batch_size=8, lr=5e-3
+            ),
             "STUDENT_RECIPE": replace(study.STUDENT_RECIPE, epochs=2),
         }.items():
             patch.setattr(study, name, value)
