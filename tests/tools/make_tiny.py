@@ -17,7 +17,6 @@ import platform
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -54,19 +53,24 @@ def write_rows(task: str, path: Path, seed: int, n: int, held_out: bool) -> None
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def train_task(task: str, student: Path, folder: Path) -> dict[str, float]:
-    """Train the student for a task; return its figures on rows held out."""
+def train_task(task: str, runs: Path) -> dict[str, float]:
+    """Train the student for a task and embed it; return its figures on rows held out.
+
+    Like the study, this goes on where it was stopped.
+    """
     n_rows, epochs = TASKS[task]
-    with TemporaryDirectory() as place:
-        train, test = Path(place) / "train.jsonl", Path(place) / "held-out.jsonl"
-        write_rows(task, train, 0, n_rows, False)
-        write_rows(task, test, 1_000, N_HELD_OUT, True)
-        fine_tune(
-            task, train, Path(place) / "run", student, replace(RECIPE, epochs=epochs),
-            held_out=test, say=print,
-        )
-        embed(Path(place) / "run", folder)
-        return figures(task, folder, test)
+    place = runs / "tasks" / task
+    place.mkdir(parents=True, exist_ok=True)
+    rows = {name: place / f"{name}.jsonl" for name in ("train", "epochs", "test")}
+    write_rows(task, rows["train"], study.TEXT_SEED, n_rows, False)
+    write_rows(task, rows["epochs"], study.EPOCH_SEED, N_HELD_OUT, True)
+    write_rows(task, rows["test"], study.TEST_SEED, N_HELD_OUT, True)
+    fine_tune(
+        task, rows["train"], place / "run", runs / "seed-0" / "distilled",
+        replace(RECIPE, epochs=epochs), held_out=rows["epochs"], say=print,
+    )
+    embed(place / "run", TINY / task)
+    return figures(task, TINY / task, rows["test"])
 
 
 def figures(task: str, folder: Path, rows: Path) -> dict[str, float]:
@@ -266,27 +270,34 @@ ABOUT = {
 }
 
 
-def make_task(task: str, student: Path) -> None:
+def make_task(task: str, runs: Path) -> None:
     """Train the student for a task, and embed it."""
-    measured = train_task(task, student, TINY / task)
+    measured = train_task(task, runs)
     print(task, measured)
     pipeline_tag, title, what = ABOUT[task]
     n_rows, epochs = TASKS[task]
-    rows = f"    python -m distilbert_np.training.tiny_world --task {task}"
     recipe = replace(RECIPE, epochs=epochs)
     write_card(
         TINY / task, pipeline_tag=pipeline_tag, title=title, what=what,
-        commands=f"{COMMANDS}\n\nwhich does as much as\n\n"
-        f"{rows} --count {n_rows} > train.jsonl\n"
-        f"{rows} --seed 1000 --count {N_HELD_OUT} --held-out > held-out.jsonl\n"
-        f"    python -m distilbert_np train --task {task} --model "
-        "runs/seed-0/distilled --data train.jsonl --held-out held-out.jsonl "
-        f"--epochs {epochs} --batch-size {recipe.batch_size} --lr {recipe.lr} "
-        f"--out {task}",
-        data=f"{n_rows:,} rows of seed 0; {N_HELD_OUT:,} of seed 1000 were held out.",
+        commands=f"{COMMANDS}\n\nwhich does as much as\n\n{TASK_COMMANDS}".format(
+            task=task, n_rows=n_rows, n_held_out=N_HELD_OUT, epochs=epochs,
+            batch_size=recipe.batch_size, lr=recipe.lr,
+        ),
+        data=f"{n_rows:,} rows of seed {study.TEXT_SEED}. Of those held out, "
+        f"{N_HELD_OUT:,} of seed {study.EPOCH_SEED:,} chose the epoch, and as many of "
+        f"seed {study.TEST_SEED:,} gave the figures below.",
         recipe=f"Started from the distilled student. {recipe_text(recipe)}",
         figures=in_table(measured),
     )
+
+
+TASK_COMMANDS = """\
+    alias world="python -m distilbert_np.training.tiny_world --task {task}"
+    world --count {n_rows} > train.jsonl
+    world --count {n_held_out} --seed 1000 --held-out > held-out.jsonl
+    python -m distilbert_np train --task {task} --model tiny \\
+        --data train.jsonl --held-out held-out.jsonl --out {task} \\
+        --epochs {epochs} --batch-size {batch_size} --lr {lr}"""
 
 
 def main() -> None:
@@ -295,11 +306,11 @@ def main() -> None:
     parser.add_argument("runs", type=Path, help="the folder of a finished study")
     runs = parser.parse_args().runs
     told = json.loads((runs / "study.json").read_text(encoding="utf-8"))
-    world, first = study.read_world(), runs / "seed-0"
-    make_masked_lm("teacher", first / "teacher", world, told)
-    make_masked_lm("masked-lm", first / "distilled", world, told)
+    world = study.read_world()
+    make_masked_lm("teacher", runs / "seed-0" / "teacher", world, told)
+    make_masked_lm("masked-lm", runs / "seed-0" / "distilled", world, told)
     for task in TASKS:
-        make_task(task, first / "distilled")
+        make_task(task, runs)
     text = json.dumps(rounded(told)) + "\n"
     (TINY / "study.json").write_text(text, encoding="utf-8")
 
