@@ -19,7 +19,8 @@ def small():
     """Make the study small."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {
-            "N_TEXTS": 160, "N_HELD_OUT": 24, "TEACHER_LAYERS": 2, "STUDENT_LAYERS": 1,
+            "N_TEXTS": 160, "N_HELD_OUT": 24, "N_TEST": 24,
+            "TEACHER_LAYERS": 2, "STUDENT_LAYERS": 1,
             "SHAPE": study.SHAPE | {"dim": 32, "hidden_dim": 32},
             "TEACHER_RECIPE": replace(
                 study.TEACHER_RECIPE, epochs=4, batch_size=8, lr=5e-3
