@@ -17,6 +17,7 @@ import platform
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,7 @@ language: en
 library_name: transformers
 pipeline_tag: {pipeline_tag}
 ---
+
 # {title}
 
 {what} A DistilBERT of {parameters:,} parameters for teaching: it knows the tiny world
@@ -120,17 +122,21 @@ of `distilbert_np.training.tiny_world` and nothing else, and outside that world 
 answers mean nothing.
 
 ## Data
+
 {data} Everything was written by the generator in this repository; no outside text and
-no outside weights were used. What held-out text tells, no training text of any of
-these models tells in those words: its facts were told otherwise, or of other people.
+no outside weights were used. What held-out text tells, no training text of any of these
+models tells in those words: its facts were told otherwise, or of other people.
 (Openers, and answers such as "It is in Europe.", may recur.)
 
 ## Model
+
 dim {dim}, {n_layers} layers, {n_heads} heads, hidden_dim {hidden_dim}, {positions}
 positions, lowercase WordPiece with {vocab_size:,} pieces. Stored in float16, computed
-in float32. SHA-256 of model.safetensors: `{sha256}`.
+in float32. SHA-256 of model.safetensors:
+`{sha256}`.
 
 ## Recipe
+
 {recipe}
 
 Made in NumPy alone ({python}, NumPy {numpy}, safetensors {safetensors}, tokenizers
@@ -139,10 +145,21 @@ Made in NumPy alone ({python}, NumPy {numpy}, safetensors {safetensors}, tokeniz
 {commands}
 
 ## Held-out figures
+
 Measured on the numbers as they are stored.
 
 {figures}
 """
+
+
+def wrapped(text: str) -> str:
+    """Return Markdown with the lines of its plain paragraphs filled."""
+    return "\n\n".join(
+        part if part.startswith(("---", "#", "|", "    ")) else fill(part, 88)
+        for part in text.strip().split("\n\n")
+    ) + "\n"
+
+
 COMMANDS = """\
     python -m distilbert_np distill --world tiny --out runs --seeds 0 1 2 --ablation
     python -m tests.tools.make_tiny runs"""
@@ -169,7 +186,7 @@ def write_card(folder: Path, **said: str) -> None:
         safetensors=safetensors.__version__, tokenizers=tokenizers.__version__,
         **said,
     )
-    (folder / "README.md").write_text(card, encoding="utf-8")
+    (folder / "README.md").write_text(wrapped(card), encoding="utf-8")
 
 
 def in_table(measured: dict[str, float]) -> str:
