@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import ours
 import pytest
@@ -53,8 +54,9 @@ class Question:
 
     @property
     def name(self) -> str:
-        shown = json.dumps([self.inputs, self.options, self.config])
-        return f"{self.task} {shown}"
+        """Which question it is: its task, checksum and first words."""
+        shown = json.dumps([self.inputs, self.options, self.config], ensure_ascii=False)
+        return f"{self.task} {crc32(shown.encode()):08x} {shown[:40]}"
 
 
 class Checkpoints:

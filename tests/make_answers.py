@@ -41,13 +41,18 @@ class Theirs:
         return possible(answer) if is_list else answer
 
 
+def in_json(value: object) -> str:
+    """Return JSON without blanks."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 def main() -> None:
     """Ask every question and write the answers down."""
     theirs = Theirs()
     versions = {"transformers": transformers.__version__, "torch": torch.__version__}
     about = {"written by": "tests/make_answers.py"} | versions
     answers = ",\n".join(                        # a line for each
-        f"{json.dumps(question.name)}: {json.dumps(theirs.answer(question))}"
+        f"{in_json(question.name)}: {in_json(theirs.answer(question))}"
         for question in QUESTIONS
     )
     text = f"{json.dumps(about)[:-1]},\n\"answers\": {{\n{answers}\n}}}}\n"
