@@ -207,7 +207,7 @@ BAD = [
     ("fill-mask", ["[MASK]"], {"targets": []}, "^targets: expected at least one"),
     ("fill-mask", ["[MASK]"], {"targets": [" "]}, r"^targets\[0\]: found nothing to"),
     ("fill-mask", ["[MASK]"], {"targets": 3}, "^targets: expected a target or a list"),
-    ("fill-mask", [f"[MASK] {LONG}"], {}, "^text: is 194 tokens long; .* 40 positions"),
+    ("fill-mask", [f"[MASK] {LONG}"], {}, "^text: is 1.. tokens long; .* 40 positions"),
     ("fill-mask", [LONE], {}, "^text: half a character"),
     ("fill-mask", [None], {}, "^texts: expected a text or a list of them, found None"),
     ("fill-mask", ["[MASK]"], {"batch_size": 0}, "^batch_size: expected a whole"),

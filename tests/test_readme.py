@@ -48,9 +48,11 @@ def test_what_is_said_of_distillation_runs_and_prints_what_it_says(capsys):
 
 
 def test_the_distill_command_is_one_that_would_run():
-    (command,) = (block for block in blocks("bash") if " distill " in block)
+    study, command = (block for block in blocks("bash") if " distill " in block)
     arguments = make_parser().parse_args(shlex.split(command)[3:])
-    assert arguments.run is distill and arguments.teacher == "tiny"
+    assert arguments.run is distill and arguments.teacher == "tiny-teacher"
+    arguments = make_parser().parse_args(shlex.split(study)[3:])
+    assert arguments.run is distill and arguments.seeds == [0, 1, 2]
 
 
 def test_what_is_said_of_many_texts_runs_and_prints_what_it_says(capsys):

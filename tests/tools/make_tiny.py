@@ -39,7 +39,7 @@ from distilbert_np.weights import save_tensors
 TASKS = {                               # and how many rows, and times to see them
     "classify": (4_000, 4),
     "tag": (4_000, 4),
-    "answer": (8_000, 6),
+    "answer": (30_000, 3),
     "choose": (8_000, 5),
 }
 N_HELD_OUT = 1_000

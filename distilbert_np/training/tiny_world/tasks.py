@@ -11,11 +11,12 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from . import facts
 from .grammar import Word, capitalised, plural
 from .reviews import draw_review
 from .stories import draw_story
 from .text import draw_saying, draw_statement
-from .topics import TOPICS, Saying, topics_of
+from .topics import TOPICS, Saying, is_held_out, topics_of
 
 Row = dict[str, Any]
 OFF_TOPIC_SHARE = 0.1                   # of texts to classify are no reviews
@@ -37,9 +38,18 @@ KINDS = {                               # what the words of a column name
     "person": "person", "who": "person", "friend": "person",
     "country": "place", "capital": "place", "city": "place", "continent": "place",
     "place": "place", "habitat": "place",
-    "animal": "animal", "young": "animal",
+    "animal": "animal", "young": "animal", "another": "animal",
 }
 NAMING = tuple(topic for topic in TOPICS if {*topic.names} & {*KINDS})
+MEETINGS = (                            # names in each other's company
+    "{person} saw {animal:a} near {city}.", "{person} and {friend} met in {country}.",
+    "{animal:many} and {another:many} live near {city}.",
+    "{city}, {person} said, is far away.",
+    "from {city} to {country}, {person} went with {friend} and {animal:a}.",
+    "who saw the {animal} of {person}? It was {friend}.",
+    "I like {city}, and I like {country}.",
+    "{friend} has {animal:a}, but {person} has no {another}.",
+)
 NOT_NAMES = ("a", "an", "the", "my", "she", "he")
 
 
@@ -71,16 +81,31 @@ class MarkedWord(Word):
 
 def tag_row(rng: random.Random, held_out: bool) -> Row:
     """Words with their tags: B- opens a name, I- goes on with it, O is outside."""
-    if rng.random() < 0.5:
+    shape = rng.random()
+    if shape < 0.4:
         sayings = draw_story(rng, held_out).sayings
-    else:
+    elif shape < 0.8:
         sayings = [draw_saying(rng, held_out, NAMING)]
+    else:
+        sayings = [draw_meeting(rng, held_out)]
     tokens, tags = [], []
     for saying in sayings:
         more_tokens, more_tags = tagged(saying)
         tokens += [capitalised(more_tokens[0]), *more_tokens[1:]]
         tags += more_tags
     return {"tokens": tokens, "tags": tags}
+
+
+def draw_meeting(rng: random.Random, held_out: bool) -> Saying:
+    """People, animals and places in one sentence, drawn by chance."""
+    columns = ("person", "friend", "animal", "another", "city", "country")
+    while True:
+        people, animals = rng.sample(facts.PEOPLE, 2), rng.sample(facts.YOUNG, 2)
+        names = [name for name, *_ in (*people, *animals)]
+        city, country = rng.choice(facts.COUNTRIES)[1], rng.choice(facts.COUNTRIES)[0]
+        saying = Saying(columns, (*names, city, country), rng.choice(MEETINGS))
+        if is_held_out(saying.text) == held_out:
+            return saying
 
 
 def tagged(saying: Saying) -> tuple[list[str], list[str]]:
