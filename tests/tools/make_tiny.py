@@ -36,14 +36,14 @@ from distilbert_np.training.distill import student_layers
 from distilbert_np.training.tiny_world.limits import predictable
 from distilbert_np.weights import save_tensors
 
-TASKS = {                               # and how many rows, and times to see them
-    "classify": (4_000, 4),
-    "tag": (4_000, 4),
-    "answer": (30_000, 3),
-    "choose": (8_000, 5),
-}
 N_HELD_OUT = 1_000
 RECIPE = Recipe(batch_size=32, lr=1e-3, warmup=0.1, weight_decay=0.01)
+TASKS = {                               # how many rows, and how to learn from them
+    "classify": (4_000, replace(RECIPE, epochs=4)),
+    "tag": (4_000, replace(RECIPE, epochs=4)),
+    "answer": (30_000, replace(RECIPE, epochs=3, lr=2e-3)),
+    "choose": (8_000, replace(RECIPE, epochs=5)),
+}
 
 # --- training -------------------------------------------------------------------------
 
@@ -59,7 +59,7 @@ def train_task(task: str, runs: Path) -> dict[str, float]:
 
     Like the study, this goes on where it was stopped.
     """
-    n_rows, epochs = TASKS[task]
+    n_rows, recipe = TASKS[task]
     place = runs / "tasks" / task
     place.mkdir(parents=True, exist_ok=True)
     rows = {name: place / f"{name}.jsonl" for name in ("train", "epochs", "test")}
@@ -68,7 +68,7 @@ def train_task(task: str, runs: Path) -> dict[str, float]:
     write_rows(task, rows["test"], study.TEST_SEED, N_HELD_OUT, True)
     fine_tune(
         task, rows["train"], place / "run", runs / "seed-0" / "distilled",
-        replace(RECIPE, epochs=epochs), held_out=rows["epochs"], say=print,
+        recipe, held_out=rows["epochs"], say=print,
     )
     embed(place / "run", TINY / task)
     return figures(task, TINY / task, rows["test"])
@@ -292,12 +292,11 @@ def make_task(task: str, runs: Path) -> None:
     measured = train_task(task, runs)
     print(task, measured)
     pipeline_tag, title, what = ABOUT[task]
-    n_rows, epochs = TASKS[task]
-    recipe = replace(RECIPE, epochs=epochs)
+    n_rows, recipe = TASKS[task]
     write_card(
         TINY / task, pipeline_tag=pipeline_tag, title=title, what=what,
         commands=f"{COMMANDS}\n\nwhich does as much as\n\n{TASK_COMMANDS}".format(
-            task=task, n_rows=n_rows, n_held_out=N_HELD_OUT, epochs=epochs,
+            task=task, n_rows=n_rows, n_held_out=N_HELD_OUT, epochs=recipe.epochs,
             batch_size=recipe.batch_size, lr=recipe.lr,
         ),
         data=f"{n_rows:,} rows of seed {study.TEXT_SEED}. Of those held out, "
