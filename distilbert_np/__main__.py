@@ -145,7 +145,8 @@ def add_answer(verbs: Any) -> None:
     """Add the verb answer and its options."""
     verb = add_question(
         verbs, "answer", "answer a question with words of a text",
-        '"Where is Tom?" "Tom is in the kitchen. Anna is in the garden."',
+        '"What did Anna see?" '
+        '"Tom is in the kitchen. Anna saw a wolf in the forest."',
     )
     verb.add_argument("question", nargs="?", help="a question, in quotes")
     verb.add_argument(

@@ -41,7 +41,7 @@ RECIPE = Recipe(batch_size=32, lr=1e-3, warmup=0.1, weight_decay=0.01)
 TASKS = {                               # how many rows, and how to learn from them
     "classify": (4_000, replace(RECIPE, epochs=4)),
     "tag": (4_000, replace(RECIPE, epochs=4)),
-    "answer": (30_000, replace(RECIPE, epochs=3, lr=2e-3)),
+    "answer": (12_000, replace(RECIPE, epochs=4)),
     "choose": (8_000, replace(RECIPE, epochs=5)),
 }
 
@@ -278,7 +278,9 @@ ABOUT = {
     ),
     "answer": (
         "question-answering", "Answers in short stories",
-        "It finds the answer to a question in a short story of two people.",
+        "It finds the answer to a question in a short story of two people. It goes by "
+        "what is asked, not by whom it is asked of: where two did alike, it may name "
+        "either.",
     ),
     "choose": (
         "multiple-choice", "The right ending",
