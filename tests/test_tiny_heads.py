@@ -219,7 +219,7 @@ def test_masked_words_are_guessed_as_the_card_says(name, world):
 )
 def test_the_heads_are_as_good_as_their_cards_say(task, figure, world, tmp_path):
     rows = tmp_path / "rows.jsonl"
-    text = "".join(json.dumps(r) + "\n" for r in task_rows(task, 1_000, 300, True))
+    text = "".join(json.dumps(r) + "\n" for r in task_rows(task, 2_000, 300, True))
     rows.write_text(text)
     model = tasks.TASKS[task].model_class.from_pretrained("tiny")
     tokenizer, numbers = world.tokenizer, model.config.label2id
