@@ -9,7 +9,8 @@ import pytest
 
 import distilbert_np
 from distilbert_np import DistilBertConfig, DistilBertError, DistilBertTokenizer
-from distilbert_np.training import Recipe, evaluate, fine_tune, tasks, tiny_world
+from distilbert_np.training import Recipe, evaluate, fine_tune, tasks
+from distilbert_np.training.tiny_world import facts
 
 RECIPE = Recipe(epochs=2, batch_size=8, lr=1e-3)
 CLASSES = {
@@ -26,7 +27,7 @@ CLASSES = {
 
 def rows_of(task):
     """Return 30 rows of a task; lists where a file may part texts."""
-    countries = tiny_world.pick(tiny_world.COUNTRIES, 0, 1, 2)[1:61:2]
+    countries = facts.pick(facts.COUNTRIES, 0, 1, 2)[1:61:2]
     rows = []
     for i, (country, capital, continent) in enumerate(countries):
         text = f"The capital of {country} is {capital}."
