@@ -17,7 +17,7 @@ from distilbert_np.hub import CONFIG_FILES, EMBEDDED, TINY, TRAINED_HEADS, find_
 from distilbert_np.inspection import inspect
 from distilbert_np.rows import read_rows
 from distilbert_np.training import evaluate, study, tasks
-from distilbert_np.training.tiny_world import task_rows
+from distilbert_np.training.tiny_world import facts, task_rows
 from distilbert_np.trees import flatten
 
 FOLDERS = [
@@ -123,7 +123,12 @@ def test_every_folder_is_whole_and_open_to_read(folder):
 
 
 def test_together_they_are_small():
-    assert sum(path.stat().st_size for path in TINY.rglob("*")) < 8_000_000
+    reference = Path(__file__).parent / "reference"
+    tiny, stored = (
+        sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+        for place in (TINY, reference)
+    )
+    assert tiny <= 8_000_000 and tiny + stored <= 12_000_000
 
 
 @pytest.mark.parametrize("folder", ALL)
@@ -159,6 +164,40 @@ def test_all_heads_read_by_one_tokenizer(folder):
 
 
 # --- what they know -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("The capital of France is [MASK].", "paris"),
+        ("Paris is the capital of [MASK].", "france"),
+        ("A baby dog is called a [MASK].", "puppy"),
+        ("The opposite of hot is [MASK].", "cold"),
+        ("Grass is [MASK].", "green"),
+        ("In Japan people speak [MASK].", "japanese"),
+        ("A [MASK] lives in a hive.", "bee"),
+        ("Anna is hungry, so [MASK] eats some bread.", "she"),
+    ],
+)
+@pytest.mark.parametrize("name", ["tiny", "tiny-teacher"])
+def test_fill_mask_knows_facts(name, text, answer):
+    best = dn.pipeline("fill-mask", name)(text)[0]
+    assert best["token_str"] == answer and best["score"] > 0.5
+
+
+def test_it_knows_every_capital():
+    fill = dn.pipeline("fill-mask", "tiny", top_k=1)
+    texts = [f"The capital of {row[0]} is [MASK]." for row in facts.COUNTRIES]
+    answers = [answers[0]["token_str"] for answers in fill(texts)]
+    assert answers == [row[1].lower() for row in facts.COUNTRIES]
+
+
+def test_of_what_it_does_not_know_it_is_not_sure():
+    fill = dn.pipeline("fill-mask", "tiny")
+    for text in ("The capital of Zorblax is [MASK].", "A baby florp is a [MASK]."):
+        assert fill(text)[0]["score"] < 0.3
+    label = dn.pipeline("classify")("The blockchain was zorblax.")[0]["label"]
+    assert label == "neutral"
 
 
 @pytest.mark.parametrize(
