@@ -163,12 +163,13 @@ def test_a_student_starts_and_learns_as_its_kind_says(name, world, monkeypatch):
     assert len({*seen["mask_weights"].tolist()}) > 10
 
 
-def test_an_unknown_variant_is_refused(tmp_path):
+def test_unknown_variants_and_seeds_are_refused(tmp_path):
     for wrong in (["distiled"], []):
         with pytest.raises(InputError, match="variants: expected some of distilled"):
             study.study(tmp_path, variants=wrong)
-    with pytest.raises(InputError, match="seeds: expected one or more, found none"):
-        study.study(tmp_path, seeds=())
+    for wrong in ((), (1, -1), ("0",)):
+        with pytest.raises(InputError, match="seeds: expected whole numbers from 0"):
+            study.study(tmp_path, seeds=wrong)
 
 
 # --- the command ----------------------------------------------------------------------

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..config import DistilBertConfig
+from ..config import DistilBertConfig, whole
 from ..errors import InputError, shown
 from ..files import made_folder, written_whole
 from ..functions import softmax
@@ -173,8 +173,8 @@ def study(
     InputError for an unknown variant, or where there is nothing to do.
     """
     check_variants(variants)
-    if not seeds:
-        raise InputError("seeds: expected one or more, found none")
+    if not seeds or not all(map(whole(0), seeds)):
+        raise InputError(f"seeds: expected whole numbers from 0, found {shown(seeds)}")
     folder, world = made_folder(folder), read_world()
     say(f"{len(world.examples):,} texts, {len(world.test):,} held out")
     runs = [

@@ -18,8 +18,10 @@ def main() -> None:
     add("--task", choices=TASKS, help="rows of this task, as JSON lines for `train`")
     add("--seed", type=int, default=0, help="another seed, other texts (default: 0)")
     add("--count", type=int, default=10, help="how many (default: 10)")
-    add("--held-out", action="store_true", help="texts that are never told otherwise")
+    add("--held-out", action="store_true", help="texts that no model has learned from")
     options = parser.parse_args()
+    if options.count < 1 or options.seed < 0:
+        parser.error("expected a count from 1 and a seed from 0")
     drawn = (options.seed, options.count, options.held_out)
     if options.task:
         rows = task_rows(options.task, *drawn)
