@@ -292,10 +292,10 @@ has never met.""",
         "question-answering", "Answers in short stories",
         "It finds the answer to a question in a short story of two people.", """\
 It goes by what is asked for, a place or an animal, and not by whom it is asked of:
-where both people ate, it names either meal, and it never says that a story does not tell.
-(Three layers did not learn to compare names: taught on stories of two sentences in
-which both do alike, they found 56 % of the answers, and chance is 50 %.) Texts of more than
-128 tokens are read in windows, in which it errs more.""",
+where both people ate, it names either meal, and it never says that a story does not
+tell. (Three layers did not learn to compare names: taught on stories of two sentences
+in which both do alike, they found 56 % of the answers, and chance is 50 %.) Texts of
+more than 128 tokens are read in windows, in which it errs more.""",
     ),
     "choose": (
         "multiple-choice", "The right ending",
