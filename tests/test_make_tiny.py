@@ -43,7 +43,8 @@ def test_a_model_is_embedded_in_half_the_size(run, tmp_path):
 
 def test_its_card_tells_what_it_is(run):
     make_tiny.write_card(
-        run, pipeline_tag="fill-mask", title="A model", what="It fills in words.", limits="It knows little.",
+        run, pipeline_tag="fill-mask", title="A model", what="It fills in words.",
+        limits="It knows little.",
         data="A text.", recipe="Much patience.", commands="    make it",
         figures=make_tiny.in_table({"accuracy": 0.5}),
     )
