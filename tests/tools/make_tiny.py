@@ -314,7 +314,7 @@ def make_task(task: str, runs: Path) -> None:
     n_rows, recipe = TASKS[task]
     write_card(
         TINY / task, pipeline_tag=pipeline_tag, title=title, what=what, limits=limits,
-        commands=f"{COMMANDS}\n\nof which the last does much the same as\n\n{TASK_COMMANDS}".format(
+        commands=(COMMANDS + SAME + TASK_COMMANDS).format(
             task=task, n_rows=n_rows, n_held_out=N_HELD_OUT, epochs=recipe.epochs,
             batch_size=recipe.batch_size, lr=recipe.lr,
         ),
@@ -326,6 +326,7 @@ def make_task(task: str, runs: Path) -> None:
     )
 
 
+SAME = "\n\nof which the last does much the same as\n\n"
 TASK_COMMANDS = """\
     python -m distilbert_np.training.tiny_world --task {task} \\
         --count {n_rows} > train.jsonl
