@@ -480,7 +480,7 @@ def test_the_embedded_model_as_text(capsys):
     assert out == printed(capsys, "tiny") == as_text(inspect("tiny")) + "\n"
     assert out.splitlines()[:2] == [
         "tiny: DistilBertForMaskedLM, 541,804 parameters",
-        "model.safetensors, 1.09 MB: 57 tensors used (stored as 57 F16)",
+        "model.safetensors, 1.08 MB: 57 tensors used (stored as 57 F16)",
     ]
     heads = [line.split()[0] for line in out.splitlines() if re.match(r"\w", line)]
     assert heads == ["tiny:", "model.safetensors,", "configuration", "parameters",
