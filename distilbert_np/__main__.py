@@ -456,8 +456,7 @@ def study(arguments: argparse.Namespace) -> None:
     refuse_given(arguments, own, "--world tiny settles it; leave it out")
     variants = [*tiny_study.VARIANTS] if arguments.ablation else ["distilled"]
     told = tiny_study.study(
-        arguments.out, arguments.seeds, variants, progress=sys.stderr.isatty(),
-        **({} if arguments.json else {"say": partial(print, flush=True)}),
+        arguments.out, arguments.seeds, variants, **progress_options(arguments)
     )
     if arguments.json:
         print(json.dumps(told))
@@ -479,8 +478,13 @@ def chosen(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, Any
 
 def run_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return what every run of training is told, beside its recipe."""
+    return chosen(arguments, ("dtype", *RUN)) | progress_options(arguments)
+
+
+def progress_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return how a run tells of its progress: a bar on a terminal; lines, or JSON."""
     told = {} if arguments.json else {"say": partial(print, flush=True)}
-    return chosen(arguments, ("dtype", *RUN)) | {"progress": sys.stderr.isatty()} | told
+    return {"progress": sys.stderr.isatty()} | told
 
 
 def show_report(report: dict[str, Any], as_json: bool) -> None:

@@ -5,9 +5,6 @@ put together as in the authors' distiller; models, optimiser, clipping and sched
 those of make_trajectories.py; all in float64.
 """
 
-import hashlib
-import json
-import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -32,10 +29,8 @@ from distillation import (
     batch,
     sample,
 )
-from make_reference import libraries
-from make_trajectories import build, make_optimizer, state_of
-from reference import FOLDER, digest, vanishes
-from safetensors.numpy import save_file
+from make_trajectories import build, make_optimizer, state_of, write_files
+from reference import digest, vanishes
 from torch.nn.functional import log_softmax, softmax
 
 VERSION = 1
@@ -131,19 +126,7 @@ def write() -> None:
     for lesson in LESSONS:
         arrays, lessons[lesson.name] = describe(lesson)
         tensors |= arrays
-    path = FOLDER / "distillation.safetensors"
-    save_file(tensors, path)
-    path.chmod(0o644)
-    manifest = {
-        "generator": f"tests/make_distillation.py, version {VERSION}",
-        "libraries": libraries(),
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "lessons": lessons,
-    }
-    text = json.dumps(manifest, indent=1, ensure_ascii=False)
-    text = re.sub(r"\n {5,}|\n {4}(?=\])", " ", text)       # a line for each tensor
-    path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
-    print(f"{path.name}: {len(tensors)} tensors, {path.stat().st_size:,} bytes")
+    write_files("distillation", VERSION, tensors, {"lessons": lessons})
 
 
 if __name__ == "__main__":

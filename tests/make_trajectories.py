@@ -137,15 +137,21 @@ def write() -> None:
     for run, (case, way) in STORED.items():
         arrays, runs[run] = describe(case, way)
         tensors |= {f"{run}/{name}": array for name, array in arrays.items()}
-    path = FOLDER / "trajectories.safetensors"
+    write_files("trajectories", VERSION, tensors, {"runs": runs})
+
+
+def write_files(
+    name: str, version: int, tensors: dict[str, np.ndarray], about: dict
+) -> None:
+    """Write tensors, and the manifest that says what they are."""
+    path = FOLDER / f"{name}.safetensors"
     save_file(tensors, path)
     path.chmod(0o644)
     manifest = {
-        "generator": f"tests/make_trajectories.py, version {VERSION}",
+        "generator": f"tests/make_{name}.py, version {version}",
         "libraries": libraries(),
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "runs": runs,
-    }
+    } | about
     text = json.dumps(manifest, indent=1, ensure_ascii=False)
     text = re.sub(r"\n {5,}|\n {4}(?=\])", " ", text)       # a line for each tensor
     path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")

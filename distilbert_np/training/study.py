@@ -54,9 +54,9 @@ STUDENT_RECIPE = replace(RECIPE, epochs=4, batch_size=32, lr=1.5e-3)
 class Variant:
     """A way to train a student: the weights of the losses, and where it starts."""
 
-    kl: float = 5.0
-    mlm: float = 2.0
-    cos: float = 1.0
+    kl: float = Distillation.kl
+    mlm: float = Distillation.mlm
+    cos: float = Distillation.cos
     from_teacher: bool = True
 
 
@@ -234,22 +234,28 @@ def report(
 ) -> dict[str, Any]:
     """Return what became of a run: the model's figures, and the curve to there."""
     model = DistilBertForMaskedLM.from_pretrained(folder)
-    masked = evaluate(model, world.test, world.tokenizer, batch_size=64)
-    facts = evaluate(model, world.facts, batch_size=64)
-    say(f"seed {seed}, {name}: {masked['accuracy']:.1%} of masked words right, "
-        f"{facts['accuracy']:.1%} of facts")
+    masked, facts = shares_right(model, world)
+    right = f"{masked:.1%} of masked words right, {facts:.1%} of facts"
+    say(f"seed {seed}, {name}: {right}")
     n_epochs = len(history.evaluations)
     return {
         "seed": seed,
         "name": name,
         "parameters": model.num_parameters(),
-        "accuracy": masked["accuracy"],
-        "facts": facts["accuracy"],
+        "accuracy": masked,
+        "facts": facts,
         "epochs": [one["accuracy"] for one in history.evaluations],
         "losses": [
             float(np.mean(part)) for part in np.array_split(history.losses, n_epochs)
         ],
     }
+
+
+def shares_right(model: DistilBertForMaskedLM, world: World) -> tuple[float, float]:
+    """Return which share of masked words, and of fact words, a model finds."""
+    masked = evaluate(model, world.test, world.tokenizer, batch_size=64)
+    facts = evaluate(model, world.facts, batch_size=64)
+    return masked["accuracy"], facts["accuracy"]
 
 
 FIGURES = ("accuracy", "facts", "kept")

@@ -213,14 +213,13 @@ def recipe_text(recipe: Recipe) -> str:
 def masked_lm_figures(folder: Path, world: study.World, told: dict) -> str:
     """Return how a stored masked LM does, and how all runs of its kind did."""
     model = DistilBertForMaskedLM.from_pretrained(folder)
-    masked = evaluate(model, world.test, world.tokenizer, batch_size=64)
-    facts = evaluate(model, world.facts, batch_size=64)
+    masked, facts = study.shares_right(model, world)
     best = predictable()
     return f"""\
 | asked for, on held-out text | right |
 |---|---|
-| 15 % of the tokens, at random | {masked["accuracy"]:.1%} |
-| the fact word of a statement | {facts["accuracy"]:.1%} |
+| 15 % of the tokens, at random | {masked:.1%} |
+| the fact word of a statement | {facts:.1%} |
 
 No reader can reach 100 %: whose hat was lost cannot be known. Who knew every sentence
 of the generator by heart would guess {best["guessed"]:.1%} of the words of a statement,
