@@ -1,0 +1,188 @@
+"""Traces on disk: a folder with the arrays and a manifest; and what a port has written.
+
+A port may bring its arrays as one .safetensors or .npz file, or as a folder with a file
+NAME.npy for each; where its names are others, a map tells which are which.
+"""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import InputError, shown
+from ..files import read_json, written_whole
+from ..functions import Array
+from ..trees import Tree
+from ..weights import DTYPES, WEIGHT_DTYPES, convert, map_file, save_tensors
+from .tracing import FORMAT
+
+ARRAYS, MANIFEST = "trace.safetensors", "manifest.json"
+BFLOAT16 = 2.0**-7
+
+
+class Shown(NamedTuple):
+    """An array of a port, and the precision (epsilon) that it was computed in."""
+
+    array: Array
+    eps: float
+
+
+class Trace(NamedTuple):
+    """A trace as it was written by us: its folder, arrays and manifest."""
+
+    folder: Path
+    arrays: dict[str, Array]
+    manifest: Tree
+
+
+# --- writing --------------------------------------------------------------------------
+
+
+def write_trace(
+    folder: str | os.PathLike, arrays: Mapping[str, Array], manifest: Tree,
+    npy: bool = False,
+) -> None:
+    """Write a trace: manifest.json and trace.safetensors, or a file NAME.npy for each.
+    """
+    with written_whole(folder) as path:
+        (path / MANIFEST).write_text(readable(manifest), encoding="utf-8")
+        if npy:
+            for name, array in arrays.items():
+                np.save(path / f"{name}.npy", np.ascontiguousarray(array))
+        else:
+            save_tensors({n: np.asarray(a) for n, a in arrays.items()}, path / ARRAYS)
+
+
+def readable(manifest: Tree) -> str:
+    """Return a manifest as JSON, with a line for each array."""
+    lines = []
+    for key, value in manifest.items():
+        if key == "tensors":
+            rows = (f"  {dumped(n)}: {dumped(about)}" for n, about in value.items())
+            lines.append(f' "{key}": {{\n' + ",\n".join(rows) + "\n }")
+        else:
+            lines.append(f' "{key}": {dumped(value)}')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def dumped(value: Any) -> str:
+    """Return a value as JSON in one line."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+# --- reading --------------------------------------------------------------------------
+
+
+def read_trace(folder: str | os.PathLike) -> Trace:
+    """Read a trace that `trace` wrote; raise InputError for anything else."""
+    path = Path(folder)
+    if not (path / MANIFEST).exists():
+        raise InputError(f"{folder}: not a trace; expected a folder with {MANIFEST}")
+    manifest = read_json(path / MANIFEST, InputError)
+    if manifest.get("format") != FORMAT:
+        raise InputError(
+            f"{path / MANIFEST}: format: expected {FORMAT!r}, found "
+            f"{shown(manifest.get('format'))}"
+        )
+    arrays = {name: found.array for name, found in read_arrays(path).items()}
+    if "inputs.attention_mask" not in arrays:
+        raise InputError(f"{folder}: holds no inputs.attention_mask, as a trace does")
+    return Trace(path, arrays, manifest)
+
+
+def read_arrays(path: str | os.PathLike) -> dict[str, Shown]:
+    """Return the arrays of a file, or of a folder, by name.
+
+    Raises InputError, or CheckpointError, naming the file, where it cannot be read.
+    """
+    path = Path(path)
+    if path.is_dir() and (path / ARRAYS).exists():
+        path = path / ARRAYS
+    if path.is_dir():
+        files = sorted(path.glob("*.npy"))
+        if not files:
+            raise InputError(f"{path}: holds neither {ARRAYS} nor any .npy file")
+        return {file.stem: as_shown(file, load_npy(file)) for file in files}
+    if path.suffix == ".npz":
+        with load_npy(path) as arrays:
+            return {name: as_shown(path, arrays[name]) for name in arrays}
+    return read_safetensors(path)
+
+
+def read_safetensors(path: Path) -> dict[str, Shown]:
+    """Return the arrays of a safetensors file; bfloat16 comes as float32."""
+    found = {}
+    for name, stored in map_file(path).items():
+        if stored.code not in DTYPES:
+            known = ", ".join(DTYPES)
+            raise InputError(
+                f"{path}: {name} is stored as {stored.code}, expected one of {known}"
+            )
+        if stored.code == "BF16":
+            array = convert(stored, np.dtype(np.float32))
+            found[name] = Shown(array, BFLOAT16)
+        else:
+            found[name] = as_shown(path, stored.array)
+    return found
+
+
+def load_npy(path: Path) -> Any:
+    """Return what NumPy reads from a file; no pickles, which could run code."""
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: not a file of arrays ({error})") from None
+
+
+def as_shown(path: Path, array: Array) -> Shown:
+    """Return an array with the precision of its numbers."""
+    if array.dtype.kind in "biu":
+        return Shown(array, 0.0)
+    if array.dtype.kind != "f" or array.dtype not in WEIGHT_DTYPES.values():
+        raise InputError(f"{path}: expected numbers, found an array of {array.dtype}")
+    return Shown(array, float(np.finfo(array.dtype).eps))
+
+
+# --- other names ----------------------------------------------------------------------
+
+
+def read_map(path: str | os.PathLike) -> dict[str, str]:
+    """Return a map file: a JSON object of their names and ours."""
+    names = read_json(Path(path), InputError)
+    for theirs, ours in names.items():
+        if not isinstance(ours, str) or theirs.count("{i}") != ours.count("{i}"):
+            raise InputError(
+                f"{path}: {theirs}: expected our name for it, with a layer's {{i}} in "
+                f"both or neither, found {shown(ours)}"
+            )
+    return names
+
+
+def renamed(
+    shown_arrays: Mapping[str, Shown], names: Mapping[str, str]
+) -> dict[str, Shown]:
+    """Return the arrays by our names; `{i}` in a map stands for a layer's number.
+
+    Names that the map does not tell stay. Raises InputError if two become one.
+    """
+    found: dict[str, Shown] = {}
+    origin: dict[str, str] = {}
+    for theirs, array in shown_arrays.items():
+        ours = our_name(theirs, names)
+        if ours in found:
+            raise InputError(f"--map: both {origin[ours]} and {theirs} would be {ours}")
+        found[ours], origin[ours] = array, theirs
+    return found
+
+
+def our_name(theirs: str, names: Mapping[str, str]) -> str:
+    """Return what the map makes of a name."""
+    for pattern, ours in names.items():
+        regex = re.escape(pattern).replace(re.escape("{i}"), r"(\d+)")
+        if match := re.fullmatch(regex, theirs):
+            return ours.replace("{i}", match[1]) if "{i}" in ours else ours
+    return theirs
