@@ -437,7 +437,7 @@ def save_tensors(tensors: dict[str, Array], path: Path) -> None:
 
     # The library writes an array's memory as it lies: a transposed one comes out
     # scrambled unless it is laid straight first.
-    straight = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    straight = {name: np.asarray(a, order="C") for name, a in tensors.items()}
     try:
         save_file(straight, path, metadata={"format": "pt"})  # transformers' own format
     except SafetensorError as error:             # the disk is full, say

@@ -127,12 +127,15 @@ def masked_scores(at: Place, q: Array, k: Array) -> Array:
     return OPERATIONS["scores"](at, q, k) + (0 if bias is None else bias)
 
 
-def filled_with(number: float) -> Operation:
-    """Return the weights if this number hides a key."""
+def filled_with(number: float, dtype: Any = np.float64) -> Operation:
+    """Return the weights if this number hides a key, added in this precision.
+
+    In float32 a score loses its digits to 10,000; no rounding of ours is like that.
+    """
 
     def run(at: Place, scores: Array, mask: Array) -> Array:
-        hidden = np.where(mask.astype(bool), 0, number)[:, None, None]
-        return softmax(scores, hidden.astype(scores.dtype))
+        hidden = np.where(mask.astype(bool), 0, number)[:, None, None].astype(dtype)
+        return softmax((scores.astype(dtype) + hidden).astype(scores.dtype))
 
     return run
 
@@ -216,14 +219,13 @@ def over_all(at: Place, logits: Array, labels: Array) -> Array:
     return cross_entropy(logits, labels) * (labels != IGNORED).mean()
 
 
-def summed(at: Place, logits: Array, labels: Array) -> Array:
-    """Return the cross-entropy as a sum."""
-    return cross_entropy(logits, labels) * (labels != IGNORED).sum()
+def summed(name: str) -> Operation:
+    """Return a loss, or its gradient, as a sum over the labels that count."""
 
+    def run(at: Place, logits: Array, labels: Array) -> Array:
+        return OPERATIONS[name](at, logits, labels) * (labels != IGNORED).sum()
 
-def gradient_of_sum(at: Place, logits: Array, labels: Array) -> Array:
-    """Return the gradient of the cross-entropy's sum."""
-    return cross_entropy_backward((labels != IGNORED).sum(), logits, labels)
+    return run
 
 
 def gradient_counting_ignored(at: Place, logits: Array, labels: Array) -> Array:
@@ -243,7 +245,7 @@ def decoder_alone(
 ) -> tuple[Array, ...]:
     """Return the decoder's share in the place of the gradient of the words' table."""
     found = embeddings_gradients(at, dy, x, words, positions, *decoder)
-    return (*decoder, *found[1:]) if decoder else found
+    return *found[:-1], *(decoder or found[-1:])
 
 
 def with_pad_row(at: Place, *read: Array) -> tuple[Array, ...]:
@@ -351,7 +353,7 @@ ALTERNATIVES: dict[str, dict[str, list[Operation]]] = {
     "weights": {
         "mask-ignored": [lambda at, scores, mask: softmax(scores)],
         "mask-inverted": [seen_by(lambda mask: ~mask[:, None, None])],
-        "mask-fill-1e4": [filled_with(-1e4)],
+        "mask-fill-1e4": [filled_with(-1e4), filled_with(-1e4, np.float32)],
         "mask-fill-infinity": [filled_with(-np.inf)],
         "causal-mask": [
             seen_by(lambda mask: mask[:, None, None] & before(mask)), seen_by(before),
@@ -405,17 +407,19 @@ ALTERNATIVES: dict[str, dict[str, list[Operation]]] = {
     "cross-entropy": {
         "ignored-labels-counted": [counting_ignored],
         "loss-over-all-places": [over_all],
-        "loss-summed": [summed],
+        "loss-summed": [summed("cross-entropy")],
     },
+    "sequence loss": {"loss-summed": [summed("sequence loss")]},
     "answer loss": {
         "loss-summed": [
             lambda at, *read: 2 * OPERATIONS["answer loss"](at, *read)
         ],
     },
     "cross-entropy backward": {
-        "loss-summed": [gradient_of_sum],
+        "loss-summed": [summed("cross-entropy backward")],
         "ignored-labels-counted": [gradient_counting_ignored],
     },
+    "sequence loss backward": {"loss-summed": [summed("sequence loss backward")]},
     "embeddings backward": {
         "tied-gradient-forgotten": [without_decoder],
         "input-gradient-forgotten": [decoder_alone],

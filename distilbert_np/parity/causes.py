@@ -100,6 +100,8 @@ MEANING = {
     "constant-factor": "all of it is multiplied by one number",
     "constant-added": "one vector is added to every row",
     "not-finite": "it holds NaN or infinity",
+    "forward-differs": "what it differentiates is another function already: the array "
+    "is a right derivative of ours no more",
     "inputs-differ": "the input is another one",
     "unknown": "none that is known here",
 }
@@ -163,22 +165,32 @@ class Wrong(NamedTuple):
     letters: str
 
     def times(self, other: Array) -> float:
-        """Return how many times rounding the array is off from another."""
-        return size(difference(self.value, other)).over(self.floor)
+        """Return how many times rounding the array is off from another.
+
+        What is larger than expected may be off by more.
+        """
+        larger = size(np.abs(other)).rms / max(size(np.abs(self.expected)).rms, TINY)
+        return size(difference(self.value, other)).over(self.floor) / max(1.0, larger)
 
 
 MOST_FINDINGS = 3
+TINY = np.finfo(np.float64).tiny
 WORST = Finding("unknown", np.inf)
 
 
-def findings(wrong: Wrong) -> list[Finding]:
-    """Return the likely causes, the likeliest first."""
+def findings(wrong: Wrong, forward_differs: bool = False) -> list[Finding]:
+    """Return the likely causes, the likeliest first.
+
+    `forward_differs` tells that it is a derivative of what was wrong already.
+    """
     found: dict[str, Finding] = {}
     for cause, operations in hypotheses(wrong):
         times = left_by(wrong, operations)
         if times <= wrong.tolerance and times < found.get(cause, WORST).times:
             found[cause] = Finding(cause, times)
     ranked = sorted(found.values(), key=lambda finding: finding.times)
+    if not ranked and forward_differs:
+        return [Finding("forward-differs")]
     return ranked[:MOST_FINDINGS] or [described(wrong)]
 
 
@@ -261,9 +273,8 @@ def factor(wrong: Wrong) -> Finding | None:
         return None
     number = float(np.vdot(wrong.expected, wrong.value) / squares)
     times = wrong.times(wrong.expected * number)
-    detail = f"by {number:.6g}"
-    is_it = times <= wrong.tolerance * max(1.0, abs(number))
-    return Finding("constant-factor", times, detail) if is_it else None
+    is_it = times <= wrong.tolerance
+    return Finding("constant-factor", times, f"{number:.6g}") if is_it else None
 
 
 def vector_added(wrong: Wrong) -> Finding | None:
@@ -280,7 +291,7 @@ def vector_added(wrong: Wrong) -> Finding | None:
     return Finding(cause, times) if times <= wrong.tolerance else None
 
 
-LINEARS = ("linear", "heads", "decoder")
+LINEARS = ("linear", "heads", "decoder", "choices")
 
 
 def rows_of(wrong: Wrong) -> tuple[Array, Array, Array] | None:
@@ -291,11 +302,12 @@ def rows_of(wrong: Wrong) -> tuple[Array, Array, Array] | None:
         return None
     x = wrong.values[step.reads[0]].astype(np.float64)
     bias = Place(wrong.model, step, wrong.values).params["bias"]
+    x = as_rows(x)
     given = (
         merge_heads(y) if step.operation == "heads" else y
         for y in (wrong.value, wrong.expected)
     )
-    return as_rows(x), *(as_rows(y) - bias for y in given)
+    return x, *(y.reshape(len(x), -1) - bias for y in given)
 
 
 def of_float16(wrong: Wrong) -> Finding | None:

@@ -17,11 +17,11 @@ from . import layouts
 from .causes import Finding, Wrong, findings
 from .rounding import FLOAT32, difference, floor, size
 from .steps import GRADIENTS, Step, run, steps_of
-from .traces import Shown
+from .traces import Shown, Trace
+from .tracing import letters_of, load_model
 
-# Of float32's error. Ports that are right stay below 4 (README of the kit), and faults
-# begin at 20.
-TOLERANCE = 10.0
+# Of float32's error. Ports that are right stay below 8, and faults begin at 50.
+TOLERANCE = 16.0
 
 
 @dataclass
@@ -61,6 +61,7 @@ class Comparison:
 
     rows: list[Row]
     unknown: list[str]                           # names of the port that are not ours
+    tolerance: float
 
     @property
     def wrong(self) -> list[Row]:
@@ -143,11 +144,18 @@ class Comparer:
         row.state = "bug" if row.times > self.tolerance else "rounding"
         self.tell_inherited(row, value, double, eps)
         if row.state == "bug":
-            row.findings = findings(Wrong(
+            wrong = Wrong(
                 self.double, [*self.unseen_before(step), step], self.doubles, name,
                 value, double, allowed, self.tolerance, self.letters.get(name, ""),
-            ))
+            )
+            row.findings = findings(wrong, self.is_of_wrong_forward(step))
         return row, value
+
+    def is_of_wrong_forward(self, step: Step) -> bool:
+        """Whether a step goes back through one that was wrong on the way there."""
+        wrong = {row.name for row in self.rows if row.is_wrong}
+        forward = {n for n in step.reads if not n.startswith((GRADIENTS, "inputs."))}
+        return step.operation.endswith("backward") and bool(wrong & forward)
 
     def unseen_before(self, step: Step) -> list[Step]:
         """Return the steps that led here and of which the port shows nothing."""
@@ -167,8 +175,9 @@ class Comparer:
         truth = self.reference[row.name]
         row.total = size(difference(value, truth)).most
         row.inherited = size(difference(double, truth)).most
-        usual = self.floors.get(row.name, 0.0) * max(1.0, eps / FLOAT32)
-        if row.state == "rounding" and row.inherited > self.tolerance * usual > 0:
+        once = FLOAT32 * size(np.abs(truth)).most
+        usual = max(self.floors.get(row.name, 0.0), once) * max(1.0, eps / FLOAT32)
+        if row.state == "rounding" and row.inherited > self.tolerance * usual:
             row.state = "inherited"
 
 
@@ -190,4 +199,21 @@ def compare(
     for step in steps:
         comparer.read_step(step)
     known = {*given, *(name for step in steps for name in step.gives)}
-    return Comparison(comparer.rows, [name for name in shown if name not in known])
+    unknown = [name for name in shown if name not in known]
+    return Comparison(comparer.rows, unknown, tolerance)
+
+
+def compare_traces(
+    reference: Trace, shown: Mapping[str, Shown], name: str,
+    tolerance: float = TOLERANCE,
+) -> Comparison:
+    """Compare what a port shows with a trace; `name` is where its model is loaded from.
+    """
+    head = reference.manifest["head"]
+    models = tuple(load_model(name, head, dtype) for dtype in ("float64", "float32"))
+    for model in models:
+        model.config.problem_type = reference.manifest["settings"]["problem_type"]
+    tensors = reference.manifest["tensors"]
+    floors = {name: about.get("floor", 0.0) for name, about in tensors.items()}
+    letters = letters_of(models[0])
+    return compare(reference.arrays, shown, models, letters, floors, tolerance)

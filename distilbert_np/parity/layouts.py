@@ -70,11 +70,11 @@ def named(
 ) -> str:
     """Return a layout in letters: (B, L, H·K) of what is expected as (B, H, L, K).
 
-    Empty if it is the expected one.
+    Empty if it is the expected one, but for axes of length 1.
     """
     names = letters.split()
-    if shape == expected and axes == tuple(range(len(axes))):
+    groups = grouped(shape, [expected[axis] for axis in axes]) or []
+    if axes == tuple(range(len(axes))) and all(len(group) == 1 for group in groups):
         return ""
-    groups = grouped(shape, [expected[axis] for axis in axes])
-    parts = ["·".join(names[axes[i]] for i in group) for group in groups or ()]
+    parts = ["·".join(names[axes[i]] for i in group) for group in groups]
     return f"({', '.join(parts)})"

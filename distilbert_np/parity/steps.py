@@ -97,7 +97,8 @@ class Place:
     @property
     def layer(self) -> int:
         """The number of the block that the step is part of."""
-        return int(self.step.gives[-1].partition(".layer.")[2].partition(".")[0])
+        path = self.step.params or self.step.name
+        return int(path.partition(".layer.")[2].partition(".")[0])
 
 
 def parameters_at(model: Model, path: str) -> Tree:
@@ -117,7 +118,7 @@ Operation = Callable[..., Any]
 def head_backward(
     at: Place, dlogits: Array, h: Array, *more: Array
 ) -> tuple[Array, ...]:
-    """Return the gradient of h (B, L, D), and those of the head's parameters."""
+    """Return the gradients of the head's parameters, then that of h (B, L, D)."""
     model, read = at.model, dict(zip(at.step.reads, (dlogits, h, *more), strict=True))
     trace = unflatten({
         name.removeprefix("head."): array for name, array in read.items()
@@ -131,11 +132,11 @@ def head_backward(
         seen = read[ATTENTION_MASK].astype(bool)                         # (B, L)
         taught = read[TEACHER + "last_hidden_state"]
         dh[seen] += cosine_loss_backward(COS, h[seen], taught[seen])
-    return dh, *(flatten(grads)[name] for name in HEADS[model.head])
+    return *(flatten(grads)[name] for name in backwards(HEADS[model.head])), dh
 
 
 def block_backward(at: Place, dy: Array, *read: Array) -> tuple[Array, ...]:
-    """Return the gradient of what a block read, and those of its parameters."""
+    """Return the gradients of a block's parameters, then that of what it read."""
     values = dict(zip(at.step.reads, (dy, *read), strict=True))
     block = f"transformer.layer.{at.layer}."
     trace = unflatten({
@@ -147,7 +148,7 @@ def block_backward(at: Place, dy: Array, *read: Array) -> tuple[Array, ...]:
         dy, read[0], at.params, trace, at.config,
         None if head_mask is None else head_mask[at.layer],
     )
-    return dx, *(flatten(grads)[name] for name in BLOCK_PARAMETERS)
+    return *(flatten(grads)[name] for name in backwards(BLOCK_PARAMETERS)), dx
 
 
 def embeddings_gradients(
@@ -163,8 +164,8 @@ def embeddings_gradients(
     )
     for gradient in decoder:
         grads["word_embeddings"]["weight"] += gradient
-    names = (name.partition(".")[2] for name in ENCODER)
-    return tuple(flatten(grads)[name] for name in names)
+    grads = {"embeddings": grads}
+    return tuple(flatten(grads)[name] for name in backwards(ENCODER))
 
 
 def asked(logits: Array, labels: Array, mask: Array) -> Array:
@@ -407,6 +408,11 @@ def encoder_steps(model: Model, given: Collection[str]) -> Iterator[Step]:
             yield step
 
 
+def backwards(parameters: Collection[str]) -> list[str]:
+    """Return the names of parameters in the order in which their gradients come."""
+    return list(parameters)[::-1]
+
+
 def last_state(n_layers: int) -> str:
     """Return the name of the hidden state after so many blocks."""
     last = f"transformer.layer.{n_layers - 1}.output_layer_norm"
@@ -443,8 +449,8 @@ def backward_steps(
         of_block = [step.name for step in forward if step.name.startswith(block)]
         yield Step(
             "block backward",
-            (GRADIENTS + last_state(i),
-             *(GRADIENTS + block + name for name in BLOCK_PARAMETERS)),
+            (*(GRADIENTS + block + name for name in backwards(BLOCK_PARAMETERS)),
+             GRADIENTS + last_state(i)),
             (GRADIENTS + last_state(i + 1), last_state(i), *of_block, *head_mask),
             block.rstrip("."), "the chain rule through the block",
         )
@@ -453,7 +459,7 @@ def backward_steps(
     )
     tied = model.head == "masked_lm" and model.config.tie_word_embeddings
     yield Step(
-        "embeddings backward", tuple(GRADIENTS + name for name in ENCODER),
+        "embeddings backward", tuple(GRADIENTS + name for name in backwards(ENCODER)),
         (GRADIENTS + last_state(0), "embeddings.sum", words, "inputs.position_ids",
          *([GRADIENTS + DECODER] if tied else [])),
         "embeddings", "the chain rule through LayerNorm; each id's rows added up"
@@ -477,7 +483,8 @@ def head_gradients(
     )
     yield Step(
         "head backward",
-        (GRADIENTS + state, *(GRADIENTS + name for name in HEADS[model.head])),
+        (*(GRADIENTS + name for name in backwards(HEADS[model.head])),
+         GRADIENTS + state),
         (GRADIENTS + "head.logits", state, *of_head, *taught), "",
         "the chain rule through the head",
     )

@@ -7,7 +7,8 @@ NAME.npy for each; where its names are others, a map tells which are which.
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,12 +17,14 @@ import numpy as np
 from ..errors import InputError, shown
 from ..files import read_json, written_whole
 from ..functions import Array
+from ..hub import CONFIG_FILES, WEIGHT_FILES, find_model
 from ..trees import Tree
 from ..weights import DTYPES, WEIGHT_DTYPES, convert, map_file, save_tensors
-from .tracing import FORMAT
+from .tracing import FORMAT, default_labels, describe, digest, load_model, traced
 
 ARRAYS, MANIFEST = "trace.safetensors", "manifest.json"
 BFLOAT16 = 2.0**-7
+LABEL_NAMES = ("labels", "start_positions", "last_hidden_state_gradient")
 
 
 class Shown(NamedTuple):
@@ -40,6 +43,59 @@ class Trace(NamedTuple):
 
 
 # --- writing --------------------------------------------------------------------------
+
+
+def trace_model(
+    folder: str | os.PathLike, name: str | os.PathLike, arguments: Mapping[str, Any],
+    head: str, *, gradients: bool = False, teacher: str | None = None,
+    dtype: str = "float64", only: Sequence[str] = (), npy: bool = False,
+) -> Tree:
+    """Trace a call of a model, write the trace into a folder, return its manifest.
+
+    `name` is what from_pretrained takes. If there are `gradients` and no labels, some
+    are made up (`default_labels`). `only` are patterns such as `*.output_layer_norm`
+    of the arrays to write, beside the inputs. Raises InputError where an argument
+    cannot be used.
+    """
+    precisions = {}
+    for precision in ("float64", "float32"):
+        model = load_model(name, head, precision)
+        soft = None if teacher is None else load_model(teacher, "masked_lm", precision)
+        if gradients and not has_labels(arguments):
+            arguments = {**arguments, **default_labels(model, arguments)}
+        precisions[precision] = traced(model, arguments, gradients, soft)
+    manifest = describe(
+        model, precisions["float64"], precisions["float32"],
+        source_of(name, folder), dtype,
+    )
+    arrays = {
+        name: array for name, array in precisions[dtype].items()
+        if is_wanted(name, only)
+    }
+    manifest["tensors"] = {name: manifest["tensors"][name] for name in arrays}
+    write_trace(folder, arrays, manifest, npy)
+    return manifest
+
+
+def has_labels(arguments: Mapping[str, Any]) -> bool:
+    """Whether a call has what a loss, or a gradient, needs beside the inputs."""
+    return any(name in arguments for name in LABEL_NAMES)
+
+
+def is_wanted(name: str, patterns: Sequence[str]) -> bool:
+    """Whether an array is to be written."""
+    matches = any(fnmatchcase(name, pattern) for pattern in patterns)
+    return not patterns or name.startswith("inputs.") or matches
+
+
+def source_of(name: str | os.PathLike, folder: str | os.PathLike) -> str:
+    """Return how a trace names its model: a folder by the way to it from the trace."""
+    if not os.path.isdir(name):
+        return str(name)
+    try:
+        return Path(os.path.relpath(name, folder)).as_posix()
+    except ValueError:                           # on another drive
+        return os.path.abspath(name)
 
 
 def write_trace(
@@ -145,6 +201,30 @@ def as_shown(path: Path, array: Array) -> Shown:
     if array.dtype.kind != "f" or array.dtype not in WEIGHT_DTYPES.values():
         raise InputError(f"{path}: expected numbers, found an array of {array.dtype}")
     return Shown(array, float(np.finfo(array.dtype).eps))
+
+
+def model_of(trace: Trace, name: str | None = None) -> str:
+    """Return what from_pretrained takes to load a trace's model; check its weights.
+
+    It is what the trace names, a folder from there or a name, unless `name` is given.
+    Raises InputError if the weights are not those that the trace was made with.
+    """
+    source = trace.manifest.get("model")
+    if name is None:
+        if not isinstance(source, str):
+            raise InputError(f"{trace.folder / MANIFEST}: model: expected a name")
+        beside = trace.folder / source
+        name = str(beside) if beside.is_dir() else source
+    folder = find_model(
+        name, CONFIG_FILES, WEIGHT_FILES, head=trace.manifest.get("head")
+    )
+    expected, found = trace.manifest.get("weights_sha256"), digest(folder)
+    if found != expected:
+        raise InputError(
+            f"{folder}: its weights have SHA-256 {found[:12]}…, expected "
+            f"{str(expected)[:12]}…, with which {trace.folder} was made"
+        )
+    return name
 
 
 # --- other names ----------------------------------------------------------------------

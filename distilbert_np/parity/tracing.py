@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from .. import hub, weights
-from ..config import DistilBertConfig
 from ..errors import InputError
 from ..functions import Array
 from ..inputs import problem_type
@@ -268,8 +267,3 @@ def digest(folder: Path) -> str:
             while block := file.read(1 << 20):
                 sha.update(block)
     return sha.hexdigest()
-
-
-def config_of(name: str | os.PathLike) -> DistilBertConfig:
-    """Return the configuration of a model."""
-    return DistilBertConfig.from_pretrained(name)
