@@ -4,9 +4,8 @@
 
 CHECKPOINT is a folder, INPUTS a .safetensors file of tensors named `inputs.input_ids`
 and `inputs.attention_mask`; OUT is the .safetensors file to write. In it each array
-goes by its name in the graph. names.json, beside it, says which of ours that
-is: every node of the graph tells which module it is of, and torch_names.json knows the
-modules.
+goes by its name in the graph; names.json, beside it, says which of ours it is. Every
+node of the graph tells which module it is of, and torch_names.json knows the modules.
 """
 
 import argparse
@@ -29,16 +28,20 @@ Arrays = dict[str, np.ndarray]
 
 READ = ("input_ids", "attention_mask")
 OPSET = 20                                       # the first in which Gelu is one node
-READ_FIRST = ("MatMul", "Gemm", "LayerNormalization")  # what they read comes first
-LAYER_NUMBER = re.compile(r"(?<=layer\.)\d+")
 SCOPES = "pkg.torch.onnx.name_scopes"            # where PyTorch notes a node's modules
 NO_SCOPES = "['', '']"                           # a few nodes at the end have no note
-PREFIX = "distilbert."                           # which a bare encoder's modules lack
+X_COMES_FIRST = ("MatMul", "Gemm", "LayerNormalization")         # of what they read
+
+# Our name for each module's output, and for what some read; a bare encoder's modules
+# lack the prefix. Attention is a module of many nodes: the op tells two of them.
+PREFIX = "distilbert."
+LAYER_NUMBER = re.compile(r"(?<=layer\.)\d+")
 TORCH_NAMES = json.loads(Path(__file__).with_name("torch_names.json").read_text())
 ATTENTION = "transformer.layer.{i}.attention"
-NAMES = {theirs.removeprefix(PREFIX): ours for theirs, ours in TORCH_NAMES.items()}
-NAMES |= {f"{ATTENTION}.Mul": f"{ATTENTION}.scores"}
-NAMES |= {f"{ATTENTION}.Softmax": f"{ATTENTION}.weights"}
+NAMES = {theirs.removeprefix(PREFIX): ours for theirs, ours in TORCH_NAMES.items()} | {
+    f"{ATTENTION}.Mul": f"{ATTENTION}.scores",
+    f"{ATTENTION}.Softmax": f"{ATTENTION}.weights",
+}
 
 # --- the bugs, each planted in the graph ----------------------------------------------
 
@@ -47,9 +50,8 @@ def tanh_gelu(graph: onnx.GraphProto) -> None:
     """Use the approximate form of GELU."""
     for node in graph.node:
         if node.op_type == "Gelu":
-            tanh = onnx.helper.make_attribute("approximate", "tanh")
             del node.attribute[:]
-            node.attribute.append(tanh)
+            node.attribute.append(onnx.helper.make_attribute("approximate", "tanh"))
 
 
 def large_epsilon(graph: onnx.GraphProto) -> None:
@@ -132,7 +134,7 @@ def tensors_by_module(graph: onnx.GraphProto) -> dict[str, str]:
     for node in graph.node:
         module = module_of(node)
         found[module] = found[f"{module}.{node.op_type}"] = node.output[0]
-        if node.op_type in READ_FIRST:
+        if node.op_type in X_COMES_FIRST:
             found[f"{module}.input"] = node.input[0]
     return found
 
@@ -141,10 +143,10 @@ def names_of(graph: onnx.GraphProto) -> dict[str, str]:
     """Return our name for each tensor of the graph that has one."""
     names: dict[str, str] = {}
     for module, tensor in tensors_by_module(graph).items():
-        ours = NAMES.get(LAYER_NUMBER.sub("{i}", module))
-        if ours:
-            number = LAYER_NUMBER.search(module)
-            names[tensor] = ours.replace("{i}", number.group() if number else "")
+        pattern = LAYER_NUMBER.sub("{i}", module)
+        if pattern in NAMES:
+            number = "".join(LAYER_NUMBER.findall(module))       # a head has none
+            names[tensor] = NAMES[pattern].replace("{i}", number)
     return names
 
 

@@ -1,11 +1,12 @@
 """A port, made in PyTorch: transformers' DistilBERT, watched by hooks on its modules.
 
-    python tests/tools/port_torch.py CHECKPOINT INPUTS OUT [--bug NAME]
+    python tests/tools/port_torch.py CHECKPOINT INPUTS OUT [--bug NAME] [--dtype DTYPE]
 
 CHECKPOINT is a folder, INPUTS a .safetensors file of tensors named `inputs.input_ids`,
 `inputs.attention_mask`, `inputs.labels`; OUT is the .safetensors file to write. In it
 each module's output goes by the module's name, what it read by that name and `.input`,
-and gradients by `grad.` and what they belong to. torch_names.json says which is which.
+and each gradient by `grad.` and the name of what it is for. torch_names.json says which
+of ours each is.
 """
 
 import argparse
@@ -17,6 +18,11 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 Tensors = dict[str, torch.Tensor]
+
+READ = (
+    "input_ids", "attention_mask", "position_ids",
+    "labels", "start_positions", "end_positions",
+)
 
 # --- the bugs, each planted in a block ------------------------------------------------
 
@@ -87,7 +93,7 @@ def watch(model: Any) -> Tensors:
     seen: Tensors = {}
 
     def hook_for(name: str) -> Callable[..., None]:
-        def hook(module: Any, inputs: tuple, output: torch.Tensor) -> None:
+        def hook(module: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
             seen[f"{name}.input"], seen[name] = inputs[0], output
 
         return hook
@@ -121,11 +127,10 @@ def gradients(loss: torch.Tensor, tensors: Tensors) -> Tensors:
 
 
 def read_inputs(path: str) -> Tensors:
-    """Return the arguments of the call: the tensors whose names begin with `inputs.`"""
+    """Return the arguments of the call: those of READ that the file has."""
+    tensors = load_file(path)
     return {
-        name.removeprefix("inputs."): tensor
-        for name, tensor in load_file(path).items()
-        if name.startswith("inputs.")
+        name: tensors[f"inputs.{name}"] for name in READ if f"inputs.{name}" in tensors
     }
 
 
@@ -144,7 +149,7 @@ def main(arguments: list[str] | None = None) -> None:
         for block in model.base_model.transformer.layer:
             BUGS[given.bug](block)
     computed = run(model, read_inputs(given.inputs))
-    # One tensor may go by two names; a file takes each one once.
+    # One tensor may go by two names, but a file takes it once: hence the copies.
     copies = {name: t.detach().contiguous().clone() for name, t in computed.items()}
     save_file(copies, given.out)
 
