@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
@@ -19,6 +20,7 @@ from distilbert_np.parity.zoo import FAULTS, HIDDEN, ZOO
 from distilbert_np.pipelines.feature_extraction import mean_in_sight
 from distilbert_np.trace import HEADS
 from distilbert_np.trees import flatten
+from tests.tools import zoo as tools_zoo
 
 VISIBLE = [fault for fault in FAULTS if not fault.invisible]
 INVISIBLE = [fault for fault in FAULTS if fault.invisible]
@@ -137,6 +139,8 @@ def test_without_what_it_needs_it_does_not_show(fault, head):
         mask[:] = 1
     mask[..., -1] = 1                            # no text is blind
     changes = {"attention_mask": mask}
+    if fault.needs == zoo.PADDED:
+        changes["input_ids"] = np.maximum(given["input_ids"], 1)
     for name in given.keys() & {"labels", "start_positions", "end_positions"}:
         changes[name] = np.clip(given[name], 0, 1)           # all are asked for
         if fault.needs == zoo.SEVERAL:
@@ -282,3 +286,41 @@ def test_an_unknown_name_is_told_in_a_line():
     assert run.stderr == (
         "fault: 'gelu' is not in the zoo; python -m distilbert_np.parity.zoo lists it\n"
     )
+
+
+# --- the project's tests in the zoo ---------------------------------------------------
+
+
+def test_a_fault_makes_the_project_s_tests_fail():
+    finding = tools_zoo.find(ZOO["mask-ignored"])
+    assert finding.test == "tests/test_parity_reference.py::test_float64[base]"
+    assert not finding.is_missed
+
+
+def test_a_run_that_does_not_come_to_its_tests_finds_nothing():
+    with pytest.raises(RuntimeError, match=r"unrecognized arguments: --no-such-option"):
+        tools_zoo.first_failure([], "--no-such-option")
+
+
+@pytest.mark.parametrize(("fault", "test", "is_missed", "line"), [
+    ("gelu-tanh", "tests/test_x.py::test_y", False,
+     "gelu-tanh                          1.0 s  tests/test_x.py::test_y"),
+    ("gelu-tanh", "", True, "gelu-tanh                          1.0 s  green"),
+    ("key-bias-dropped", "", False,
+     "key-bias-dropped                   1.0 s  green"),
+    ("key-bias-dropped", "tests/test_x.py::test_y", False,
+     "key-bias-dropped                   1.0 s  tests/test_x.py::test_y\n"
+     "  invisible: found only by tests that look into the trace"),
+])
+def test_what_is_said_of_a_fault(fault, test, is_missed, line):
+    finding = tools_zoo.Finding(ZOO[fault], test, 1.0)
+    assert (finding.is_missed, str(finding)) == (is_missed, line)
+
+
+def test_all_the_project_s_tests_take_part():
+    taking_part = {*tools_zoo.FIRST, *tools_zoo.REST}
+    assert {Path(name).name for name in taking_part} == {
+        path.name for path in Path(__file__).parent.glob("test_*.py")
+        if not re.match("test_(zoo|planted_errors|compare|live_)", path.name)
+    }
+    assert not set(tools_zoo.FIRST) & set(tools_zoo.REST)

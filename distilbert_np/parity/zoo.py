@@ -72,10 +72,12 @@ HIDDEN = "hidden tokens"
 BLIND = "a text with no token in sight"
 IGNORED = "a label that is not asked for (−100, or an answer outside the text)"
 SEVERAL = "several labels"
+PADDED = "a padding token whose vector matters: in sight, or with a gradient itself"
 
 WITH_LOSS = tuple(head for head in HEADS if head != "base")
 FIRST_TOKEN = ("sequence", "multiple_choice")
 BLOCK = "transformer.layer.*."
+WORDS_GRADIENT = "gradients.embeddings.word_embeddings.weight"
 
 # Ports that stand here more than once.
 PICOBERT = "jaymody/picoBERT"
@@ -232,16 +234,18 @@ FAULTS = [
         "float16-accumulation",
         "linear adds up its products in float16",
         story=(
-            "A kernel for half precision whose sum is in half precision as well: fast, "
-            "and 2048 + 1 is 2048. Small tests, with short sums, pass."
+            "A kernel for half precision that adds up its tiles, of 16 products here, "
+            "in half precision as well: fast, and 2048 + 1 is 2048. The shorter the "
+            "sums of a test, the less it shows."
         ),
         ports=(),
         edits=(Edit(
             functions, "linear",
             "return y.reshape(",
             "half = np.zeros(y.shape, np.float16)\n"
-            "    for column, weights in zip(rows.T, weight.T, strict=True):\n"
-            "        half += np.outer(column, weights).astype(np.float16)\n"
+            "    for i in range(0, rows.shape[1], 16):\n"
+            "        tile = rows[:, i : i + 16] @ weight[:, i : i + 16].T\n"
+            "        half += tile.astype(np.float16)\n"
             "    y = half.astype(x.dtype) + bias\n"
             "    return y.reshape(",
         ),),
@@ -253,17 +257,15 @@ FAULTS = [
         "positions are counted from 1",
         story=(
             "Counted as in Julia or Fortran, or from past the padding id, as in "
-            "RoBERTa. Words keep their order, and no row is missing, but for the last "
-            "of 512 tokens: that one gets its neighbour's here."
+            "RoBERTa. Words keep their order, and no row is missing until a text has "
+            "512 tokens (the last gets row 0 here)."
         ),
         ports=("graykode/nlp-tutorial, issue 73 (a Transformer)",),
         edits=in_embeddings(
             POSITIONS,
-            'last = len(params["position_embeddings"]["weight"]) - 1\n'
-            "    positions = lookup(\n"
-            "        np.minimum(position_ids + 1, last), "
-            '**params["position_embeddings"]\n'
-            "    )",
+            'n = len(params["position_embeddings"]["weight"])\n'
+            '    positions = lookup((position_ids + 1) % n, '
+            '**params["position_embeddings"])',
         ),
         first="embeddings.positions",
     ),
@@ -321,6 +323,39 @@ FAULTS = [
         edits=in_embeddings(NORM_OF_SUM, f"{NORM_OF_SUM} + summed"),
         first="embeddings.LayerNorm",
     ),
+    Fault(
+        "embeddings-scaled",
+        "the words' vectors are multiplied by √D",
+        story=(
+            "As in the first Transformer, whose paper says so. LayerNorm takes most of "
+            "it away again, and positions count for less."
+        ),
+        ports=("d2l-ai/d2l-en, pull request 2661 (proposed for its BERT)",),
+        edits=in_embeddings(
+            'words = lookup(words, **params["word_embeddings"])',
+            'words = lookup(words, **params["word_embeddings"])\n'
+            "        words = words * words.shape[-1] ** 0.5",
+        ),
+        first="embeddings.words",
+    ),
+    Fault(
+        "positions-counted-in-sight",
+        "positions are counted from the first token in sight",
+        story=(
+            "As is right for GPT-2 with padding on the left. DistilBERT counts places, "
+            "whatever is hidden; with padding on the right the two differ only where "
+            "nobody looks."
+        ),
+        ports=(),
+        edits=(Edit(
+            models, "DistilBertPreTrainedModel.encode",
+            'words, given["position_ids"],',
+            'words, np.maximum(given["attention_mask"].cumsum(axis=1) - 1, 0),\n'
+            "           ",
+        ),),
+        first="embeddings.positions",
+        needs=HIDDEN,
+    ),
     # --- attention --------------------------------------------------------------------
     Fault(
         "query-key-swapped",
@@ -359,6 +394,22 @@ FAULTS = [
         first=BLOCK + "attention.q",
     ),
     Fault(
+        "heads-interleaved",
+        "a head takes every H-th number, not K consecutive ones",
+        story=(
+            "Reshaped to (…, K, H), the two in the wrong order. The shape is right, "
+            "and so is every number, in another head. Files whose rows were permuted "
+            "for it exist; DistilBERT's is none."
+        ),
+        ports=(),
+        edits=(Edit(
+            attention, "split_heads",
+            "x.reshape(B, L, n_heads, D // n_heads).transpose(0, 2, 1, 3)",
+            "x.reshape(B, L, D // n_heads, n_heads).transpose(0, 3, 1, 2)",
+        ),),
+        first=BLOCK + "attention.q",
+    ),
+    Fault(
         "heads-not-merged-back",
         "heads are merged by reshaping, without transposing back",
         story=(
@@ -366,7 +417,10 @@ FAULTS = [
             "(B, L, D) comes out, with the tokens mixed. With one token, or one head, "
             "it is right."
         ),
-        ports=(f"{CHINESE}, issue 10",),
+        ports=(
+            f"{CHINESE}, issue 10",
+            "jsbaan/transformer-from-scratch, pull request 6",
+        ),
         edits=(Edit(
             attention, "merge_heads",
             "x.transpose(0, 2, 1, 3).reshape(B, L, H * K)",
@@ -437,7 +491,10 @@ FAULTS = [
             "1 means seen in a tokenizer's mask, and hidden in what masked_fill takes. "
             "Where all is in sight, all is hidden alike, and plain means come out."
         ),
-        ports=(f"{CANDLE}, pull request 2878",),
+        ports=(
+            f"{CANDLE}, pull request 2878",
+            "nyu-mll/jiant, pull request 465 (BERT)",
+        ),
         edits=in_attention(SOFTMAX, SOFTMAX.replace("mask,", "~mask,")),
         first=BLOCK + "attention.weights",
     ),
@@ -470,6 +527,20 @@ FAULTS = [
         edits=in_mask("np.finfo(dtype).min", "-np.inf"),
         first=BLOCK + "attention.weights",
         needs=BLIND,
+    ),
+    Fault(
+        "mask-after-softmax",
+        "the mask multiplies the weights, after softmax",
+        story=(
+            "Hidden tokens get weight 0, as they should, and those in sight keep what "
+            "they had beside them: rows no longer add up to 1."
+        ),
+        ports=("huggingface/pytorch-image-models, pull request 2236 (EVA)",),
+        edits=in_attention(
+            SOFTMAX, "weights = softmax(scores) * mask[:, None, None]"
+        ),
+        first=BLOCK + "attention.weights",
+        needs=HIDDEN,
     ),
     Fault(
         "causal-mask",
@@ -548,13 +619,49 @@ FAULTS = [
         first=BLOCK + "attention_sum",
     ),
     Fault(
+        "residual-from-block-input",
+        "the feed-forward network's output is added to the block's input",
+        story=(
+            "A function that keeps calling its input x has it at hand, where what the "
+            "feed-forward network read is meant."
+        ),
+        ports=("strutive07/transformer-tensorflow2.0, issue 14",),
+        edits=(Edit(
+            encoder, "transformer_block",
+            "ffn_sum = middle + transformed", "ffn_sum = x + transformed",
+        ),),
+        first=BLOCK + "ffn_sum",
+    ),
+    Fault(
+        "norm-params-swapped",
+        "a block's two LayerNorms have each other's gain and bias",
+        story=(
+            "Four vectors of one shape, and names that differ from library to library. "
+            "In a fresh model, gains are 1 and biases 0 in either."
+        ),
+        ports=(),
+        edits=(
+            Edit(
+                encoder, "transformer_block",
+                'attention_sum, **params["sa_layer_norm"]',
+                'attention_sum, **params["output_layer_norm"]',
+            ),
+            Edit(
+                encoder, "transformer_block",
+                'ffn_sum, **params["output_layer_norm"]',
+                'ffn_sum, **params["sa_layer_norm"]',
+            ),
+        ),
+        first=BLOCK + "sa_layer_norm",
+    ),
+    Fault(
         "pre-norm",
         "LayerNorm comes before attention and the feed-forward network",
         story=(
             "As in GPT-2 and most models since. Every parameter is used, every shape "
             "right, and the sums are left as they are."
         ),
-        ports=(),
+        ports=("hkproj/pytorch-transformer, issue 14 (a Transformer)",),
         edits=tuple(
             Edit(encoder, "transformer_block", text, replacement)
             for text, replacement in (
@@ -656,6 +763,20 @@ FAULTS = [
         heads=FIRST_TOKEN,
     ),
     Fault(
+        "last-token-taken",
+        "the last token is classified, not the first",
+        story=(
+            "As GPT-2's heads do. The shape is right, and every token has read the "
+            "whole text; in a padded batch the last one is padding."
+        ),
+        ports=(),
+        edits=(Edit(
+            heads, "sequence_head", "first = h[:, 0]", "first = h[:, -1]",
+        ),),
+        first="head.first",
+        heads=FIRST_TOKEN,
+    ),
+    Fault(
         "padding-averaged-in",
         "a text's vector is the mean over all tokens, padding as well",
         story=(
@@ -698,6 +819,28 @@ FAULTS = [
         needs=IGNORED,
     ),
     Fault(
+        "loss-over-all-places",
+        "the loss is divided by the number of all labels, those of −100 as well",
+        story=(
+            "A mean of what was set to 0 where nothing is asked. The loss is six times "
+            "too small where a sixth of the words is asked for, and falls as it should."
+        ),
+        ports=(),
+        edits=(
+            Edit(
+                losses, "cross_entropy",
+                "-log_p.mean() if", "-log_p.sum() / labels.size if",
+            ),
+            Edit(
+                losses, "cross_entropy_backward",
+                "max(len(drows), 1)", "labels.size",
+            ),
+        ),
+        first="loss",
+        heads=WITH_LOSS,
+        needs=IGNORED,
+    ),
+    Fault(
         "loss-summed",
         "the loss's gradient is that of the sum, not of the mean",
         story=(
@@ -727,8 +870,25 @@ FAULTS = [
             'table_grads["weight"] += grads["vocab_projector"].pop("weight")',
             'grads["vocab_projector"].pop("weight")',
         ),),
-        first="gradients.embeddings.word_embeddings.weight",
+        first=WORDS_GRADIENT,
         heads=("masked_lm",),
+    ),
+    Fault(
+        "pad-row-gradient",
+        "the padding token's row gets a gradient where it was read",
+        story=(
+            "PyTorch's padding_idx keeps that row as it is, which is no part of the "
+            "calculus. Outputs do not change until a step of training has moved it."
+        ),
+        ports=(
+            "pytorch/pytorch itself, issue 26302 (on a GPU)",
+            "google/torchax, pull request 11",
+        ),
+        edits=(Edit(
+            functions, "lookup_backward", "dweight[padding_id] = 0", "pass",
+        ),),
+        first=WORDS_GRADIENT,
+        needs=PADDED,
     ),
 ]
 ZOO = {fault.name: fault for fault in FAULTS}
