@@ -310,7 +310,7 @@ def test_a_run_that_does_not_come_to_its_tests_finds_nothing():
      "key-bias-dropped                   1.0 s  green"),
     ("key-bias-dropped", "tests/test_x.py::test_y", False,
      "key-bias-dropped                   1.0 s  tests/test_x.py::test_y\n"
-     "  invisible: found only by tests that look into the trace"),
+     "  invisible: no output shows it, but that test looks into the trace"),
 ])
 def test_what_is_said_of_a_fault(fault, test, is_missed, line):
     finding = tools_zoo.Finding(ZOO[fault], test, 1.0)

@@ -684,14 +684,14 @@ FAULTS = [
         "the first two blocks run in each other's place",
         story=(
             "Blocks come out of a map, or of a list sorted by name, in an order of its "
-            "own. Each block alone is right."
+            "own. Each block alone is right, and so is a test on one."
         ),
         ports=(),
         edits=tuple(
             Edit(encoder, "transformer", text, replacement)
             for text, replacement in (
                 ("x, trace = transformer_block(",
-                 "j = {0: 1, 1: 0}.get(i, i)\n"
+                 'j = {0: 1, 1: 0}.get(i, i) % len(params["layer"])\n'
                  "        x, trace = transformer_block("),
                 ("str(i)], mask", "str(j)], mask"),
             )

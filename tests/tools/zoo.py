@@ -65,6 +65,9 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
 # --- the run --------------------------------------------------------------------------
 
 
+INVISIBLE = "\n  invisible: no output shows it, but that test looks into the trace"
+
+
 class Finding(NamedTuple):
     """The test that fails first with a fault ("" if none does), and how soon it did."""
 
@@ -80,7 +83,7 @@ class Finding(NamedTuple):
     def __str__(self) -> str:
         verdict = self.test or "green"
         if self.fault.invisible and self.test:
-            verdict += "\n  invisible: found only by tests that look into the trace"
+            verdict += INVISIBLE
         return f"{self.fault.name:32}{self.seconds:6.1f} s  {verdict}"
 
 
