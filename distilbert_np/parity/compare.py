@@ -15,7 +15,7 @@ from ..functions import Array
 from ..models import DistilBertPreTrainedModel as Model
 from . import layouts
 from .causes import Finding, Wrong, findings
-from .rounding import FLOAT32, difference, floor, size
+from .rounding import FLOAT32, difference, floor, scale, size
 from .steps import GRADIENTS, Step, run, steps_of
 from .traces import Shown, Trace
 from .tracing import letters_of, load_model
@@ -127,17 +127,17 @@ class Comparer:
         """Return the row of an array that the port shows, and it in our layout."""
         theirs, eps = self.shown[name]
         row = Row(name, "shape", theirs.shape)
-        if single.shape[:1] == (1,) and theirs.shape[1:] == single.shape[1:]:
-            single, double = (        # positions, which the port repeats for each text
+        letters = self.letters.get(name, "")
+        each = (len(self.reference["inputs.attention_mask"]), *single.shape[1:])
+        if letters.startswith("1|B") and theirs.shape == each:
+            single, double = (                   # which the port repeats for each text
                 np.broadcast_to(x, theirs.shape) for x in (single, double)
             )
         fits = layouts.arranged(theirs, double)
         if fits is None:
             return row, None
-        value, axes = fits
-        row.layout = layouts.named(
-            theirs.shape, axes, double.shape, self.letters.get(name, "")
-        )
+        value, axes = fits[0].astype(np.float64), fits[1]
+        row.layout = layouts.named(theirs.shape, axes, double.shape, letters)
         allowed = floor(single, double, eps)
         added = size(difference(value, double))
         row.added, row.floor, row.times = added.most, allowed.most, added.over(allowed)
@@ -146,7 +146,7 @@ class Comparer:
         if row.state == "bug":
             wrong = Wrong(
                 self.double, [*self.unseen_before(step), step], self.doubles, name,
-                value, double, allowed, self.tolerance, self.letters.get(name, ""),
+                value, double, allowed, self.tolerance, letters,
             )
             row.findings = findings(wrong, self.is_of_wrong_forward(step))
         return row, value
@@ -175,7 +175,7 @@ class Comparer:
         truth = self.reference[row.name]
         row.total = size(difference(value, truth)).most
         row.inherited = size(difference(double, truth)).most
-        once = FLOAT32 * size(np.abs(truth)).most
+        once = FLOAT32 * scale(truth).most
         usual = max(self.floors.get(row.name, 0.0), once) * max(1.0, eps / FLOAT32)
         if row.state == "rounding" and row.inherited > self.tolerance * usual:
             row.state = "inherited"

@@ -89,7 +89,7 @@ def line(name: str, row: Row) -> str:
     )
     if row.added is None and row.state == "rounding":
         return f"  {name:<34}{'same':>11}"
-    times = "" if row.times is None else f"{row.times:,.1f}"
+    times = "" if row.times is None else many(row.times)
     verdict = {"bug": "  BUG", "inherited": "  inherited"}.get(row.state, "")
     if row.state == "shape":
         verdict = f"  BUG: has shape {row.shape}, which no layout of it has"
@@ -102,6 +102,11 @@ def short(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:.1e}" if value else "0"
+
+
+def many(times: float) -> str:
+    """Return how many times rounding an error is, so that it fits a column."""
+    return f"{times:,.1f}" if times < 1e6 else f"{times:.1e}"
 
 
 # --- the conclusion -------------------------------------------------------------------
@@ -139,7 +144,7 @@ def divergence(compared: Comparison) -> Iterator[str]:
     yield f"First divergent: {first.name}"
     if first.times is not None:
         yield (
-            f"  its own step adds {short(first.added)}, {first.times:,.0f} times what "
+            f"  its own step adds {short(first.added)}, {many(first.times)} times what "
             f"float32's rounding does; "
             + (f"{short(first.inherited)} was inherited" if first.inherited
                else "nothing was inherited")
