@@ -29,6 +29,7 @@ PLACES = [
     ("masked_lm", BLOCK + "attention.out_lin"),
     ("masked_lm", BLOCK + "attention_sum"),
     ("masked_lm", BLOCK + "sa_layer_norm"),
+    ("masked_lm", BLOCK + "ffn.lin1"),
     ("masked_lm", BLOCK + "ffn.activation"),
     ("masked_lm, relu", BLOCK + "ffn.activation"),
     ("masked_lm", BLOCK + "ffn_sum"),
@@ -53,7 +54,7 @@ def visible(about, array):
     step = about.step(array)
     double = run(step, about.double, about.trace)[array]
     single = run(step, about.single, about.single_trace)[array]
-    for number, (cause, operation) in enumerate(causes_at(step)):
+    for number, (cause, _, operation) in enumerate(causes_at(step)):
         try:
             with np.errstate(all="ignore"):
                 found = outcome(step, operation, about.double, about.trace)[array]
@@ -76,6 +77,8 @@ def test_what_is_planted_is_what_is_found(name, array):
         mine = ported(about, {step.name: operation})
         compared = held_against(about, mine)
         first = compared.wrong[0]
+        if (array, cause) == (BLOCK + "sa_layer_norm", "pre-norm"):
+            cause = "norm-missing"               # so it is, as long as no more is seen
         assert first.findings[0].cause == cause, (number, cause, first.findings)
         assert {row.name for row in compared.wrong} <= set(step.gives) | seen_after(
             cause, array
@@ -181,6 +184,18 @@ def test_swapped_layers_are_told_by_all_that_a_layer_gives():
         found = causes_of(held_against(about, mine))
         assert set(found.values()) == {"layers-swapped"}
     assert list(found) == list(states)
+
+
+def test_pre_norm_is_told_by_all_that_a_block_does():
+    about = truth("masked_lm", gradients=False)
+    planted = {
+        step.name: operation for step in about.steps
+        for cause, _, operation in causes_at(step) if cause == "pre-norm"
+    }
+    mine = ported(about, planted)
+    states = {n: a for n, a in mine.items() if n.endswith("output_layer_norm")}
+    found = causes_of(held_against(about, states))
+    assert found == dict.fromkeys(states, "pre-norm")
 
 
 def test_the_place_of_the_error_is_told():

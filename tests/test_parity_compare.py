@@ -15,7 +15,7 @@ from porting import (
 
 from distilbert_np.functions import gelu_new, layer_norm, softmax
 from distilbert_np.parity import report
-from distilbert_np.parity.alternatives import other_projection, rounded_to
+from distilbert_np.parity.alternatives import rounded_to, swapped
 from distilbert_np.parity.compare import TOLERANCE
 from distilbert_np.parity.steps import OPERATIONS
 from distilbert_np.parity.traces import BFLOAT16, Shown
@@ -106,7 +106,7 @@ FAULTS = {                                       # by cause: where, and what is 
     ),
     "mask-ignored": ("attention.weights", lambda at, scores, mask: softmax(scores)),
     "residual-missing": ("ffn_sum", lambda at, x, y: y),
-    "query-key-swapped": ("attention.q", other_projection("k_lin")),
+    "query-key-swapped": ("attention.q", swapped("q_lin", "k_lin")),
     "bias-dropped": (
         "attention.out_lin",
         lambda at, x: OPERATIONS["linear"](at, x) - at.params["bias"],

@@ -201,15 +201,11 @@ def findings(wrong: Wrong, forward_differs: bool = False) -> list[Finding]:
 Hypothesis = tuple[str, dict[str, Operation]]    # a cause; by step, what is done there
 
 
-def hypotheses(
-    wrong: Wrong, alike: Callable[[Step], str]
-) -> Iterator[Hypothesis]:
+def hypotheses(wrong: Wrong, alike: Callable[[Step], str]) -> Iterator[Hypothesis]:
     """Yield what may have been done otherwise, in all unseen steps that are `alike`."""
     together: dict[tuple[str, int, str], dict[str, Operation]] = {}
     for step in wrong.unseen:
         for cause, number, operation in causes_at(step):
-            if cause in SHOWN_ONLY and step is not wrong.unseen[-1]:
-                continue
             key = (cause, number, alike(step))
             together.setdefault(key, {})[step.name] = operation
     yield from ((cause, operations) for (cause, *_), operations in together.items())
@@ -227,7 +223,6 @@ def short_name(step: Step) -> str:
 LEVELS: tuple[Callable[[Step], str], ...] = (
     lambda step: "everywhere", short_name, lambda step: step.name,
 )
-SHOWN_ONLY = ("scores-masked-already",)          # what later steps read is no matter
 
 
 def layers_swapped(wrong: Wrong) -> Iterator[Hypothesis]:
@@ -237,10 +232,10 @@ def layers_swapped(wrong: Wrong) -> Iterator[Hypothesis]:
         if step.params.startswith("transformer.layer."):
             layers.setdefault(int(step.params.split(".")[2]), []).append(step.name)
     for one, other in combinations(range(wrong.model.config.n_layers), 2):
-        yield "layers-swapped", (
-            dict.fromkeys(layers.get(one, ()), other_layer(other))
-            | dict.fromkeys(layers.get(other, ()), other_layer(one))
-        )
+        operations = dict.fromkeys(layers.get(one, ()), other_layer(other))
+        operations |= dict.fromkeys(layers.get(other, ()), other_layer(one))
+        if operations:
+            yield "layers-swapped", operations
 
 
 def left_by(wrong: Wrong, operations: dict[str, Operation]) -> float:
