@@ -6,7 +6,7 @@ the port's own step *added*. The latter is a bug where it is more than TOLERANCE
 what float32 adds there, which is measured by running the same step in float32.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +18,7 @@ from .causes import Finding, Wrong, findings
 from .rounding import FLOAT32, difference, floor, scale, size
 from .steps import GRADIENTS, Step, run, steps_of
 from .traces import Shown, Trace
-from .tracing import letters_of, load_model
+from .tracing import labels_of, letters_of, load_model
 
 # Of float32's error. Ports that are right stay below 8, and faults begin at 50.
 TOLERANCE = 16.0
@@ -99,9 +99,10 @@ class Comparer:
             if name not in self.shown:
                 continue
             theirs, eps = self.shown[name]
-            fits = layouts.arranged(theirs, array)
+            (expected,) = self.repeated(name, theirs, array)
+            fits = layouts.arranged(theirs, expected)
             is_same = fits is not None and (
-                size(difference(fits[0], array)).over(floor(array, array, eps)) <= 1
+                size(difference(fits[0], expected)).over(floor(array, array, eps)) <= 1
             )
             state = "rounding" if is_same else "bug"
             found = [] if is_same else [Finding("inputs-differ")]
@@ -128,11 +129,7 @@ class Comparer:
         theirs, eps = self.shown[name]
         row = Row(name, "shape", theirs.shape)
         letters = self.letters.get(name, "")
-        each = (len(self.reference["inputs.attention_mask"]), *single.shape[1:])
-        if letters.startswith("1|B") and theirs.shape == each:
-            single, double = (                   # which the port repeats for each text
-                np.broadcast_to(x, theirs.shape) for x in (single, double)
-            )
+        single, double = self.repeated(name, theirs, single, double)
         fits = layouts.arranged(theirs, double)
         if fits is None:
             return row, None
@@ -150,6 +147,12 @@ class Comparer:
             )
             row.findings = findings(wrong, self.is_of_wrong_forward(step))
         return row, value
+
+    def repeated(self, name: str, theirs: Array, *ours: Array) -> Iterator[Array]:
+        """Yield ours, repeated for each text where it is positions, and theirs is."""
+        each = (len(self.reference["inputs.attention_mask"]), *ours[0].shape[1:])
+        is_so = self.letters.get(name, "").startswith("1|B") and theirs.shape == each
+        yield from (np.broadcast_to(x, each) if is_so else x for x in ours)
 
     def is_of_wrong_forward(self, step: Step) -> bool:
         """Whether a step goes back through one that was wrong on the way there."""
@@ -194,8 +197,9 @@ def compare(
     comparer = Comparer(reference, shown, models, letters, floors, tolerance)
     comparer.read_inputs()
     given = [name for name in reference if name.startswith("inputs.")]
+    begin = {f"inputs.{name}" for name in labels_of(models[0].head)}
     has_gradients = any(name.startswith(GRADIENTS) for name in [*reference, *shown])
-    steps = steps_of(models[0], given, has_gradients)
+    steps = steps_of(models[0], given, has_gradients and begin <= {*given})
     for step in steps:
         comparer.read_step(step)
     known = {*given, *(name for step in steps for name in step.gives)}
@@ -212,7 +216,8 @@ def compare_traces(
     head = reference.manifest["head"]
     models = tuple(load_model(name, head, dtype) for dtype in ("float64", "float32"))
     for model in models:
-        model.config.problem_type = reference.manifest["settings"]["problem_type"]
+        settings = reference.manifest.get("settings", {})
+        model.config.problem_type = settings.get("problem_type")
     tensors = reference.manifest["tensors"]
     floors = {name: about.get("floor", 0.0) for name, about in tensors.items()}
     letters = letters_of(models[0])

@@ -71,7 +71,7 @@ def table(compared: Comparison) -> Iterator[str]:
         if row.state == "missing":
             continue
         where, name = parted(row.name)
-        if where != part:
+        if where not in (part, ""):              # the loss goes with the head
             yield where
             part = where
         yield line(name, row)
