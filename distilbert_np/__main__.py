@@ -234,6 +234,14 @@ def above_0(text: str) -> int:
     return int(text)
 
 
+def number_above_0(text: str) -> float:
+    """Return a number above 0, no infinity."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
+    return number
+
+
 def add_inspect(verbs: Any) -> None:
     """Add the verb inspect and its options."""
     inspect_verb = verbs.add_parser(
@@ -318,7 +326,7 @@ def add_compare(verbs: Any) -> None:
     add("--map", metavar="FILE", help="a JSON object of MINE's names and REF's")
     add("--model", help="where the reference's model is now, if it was moved")
     add(
-        "--tolerance", type=float, default=16.0, metavar="N",
+        "--tolerance", type=number_above_0, default=16.0, metavar="N",
         help="how many times float32's own error counts as rounding (default: 16)",
     )
     add("--plot", metavar="FILE", help="draw the errors: a figure, .png or .svg")
