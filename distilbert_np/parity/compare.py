@@ -126,6 +126,7 @@ class Comparer:
     ) -> tuple[Row, Array | None]:
         """Return the row of an array that the port shows, and it in our layout."""
         theirs, eps = self.shown[name]
+        eps = max(eps, *(self.precision_of(read) for read in step.reads))
         row = Row(name, "shape", theirs.shape)
         if single.shape[:1] == (1,) and theirs.shape[1:] == single.shape[1:]:
             single, double = (        # positions, which the port repeats for each text
@@ -150,6 +151,13 @@ class Comparer:
             )
             row.findings = findings(wrong, self.is_of_wrong_forward(step))
         return row, value
+
+    def precision_of(self, name: str) -> float:
+        """Return the epsilon of an array that a port shows, 0 if it shows it not.
+
+        What is made of float32 numbers is no more exact if it is kept in float64.
+        """
+        return self.shown[name].eps if name in self.shown else 0.0
 
     def is_of_wrong_forward(self, step: Step) -> bool:
         """Whether a step goes back through one that was wrong on the way there."""
