@@ -16,7 +16,7 @@ from ..models import DistilBertPreTrainedModel as Model
 from . import layouts
 from .causes import Finding, Wrong, findings
 from .rounding import FLOAT32, difference, floor, size
-from .steps import GRADIENTS, Step, run, steps_of
+from .steps import GRADIENTS, TEACHER, Step, run, steps_of
 from .traces import Shown, Trace
 from .tracing import letters_of, load_model
 
@@ -100,12 +100,27 @@ class Comparer:
                 continue
             theirs, eps = self.shown[name]
             fits = layouts.arranged(theirs, array)
-            is_same = fits is not None and (
-                size(difference(fits[0], array)).over(floor(array, array, eps)) <= 1
-            )
+            is_same = fits is not None and self.is_same(name, fits[0], array, eps)
+            if is_same and name.startswith(TEACHER):
+                self.doubles[name] = self.singles[name] = fits[0]
             state = "rounding" if is_same else "bug"
             found = [] if is_same else [Finding("inputs-differ")]
             self.rows.append(Row(name, state, theirs.shape, findings=found))
+
+    def is_same(self, name: str, value: Array, array: Array, eps: float) -> bool:
+        """Whether an input is the reference's, up to the rounding of its own type.
+
+        What a teacher said may be off by what its whole computation rounds.
+        """
+        error = size(difference(value, array))
+        if name.startswith(TEACHER):
+            return error.most <= self.tolerance * self.usual(name, array, eps)
+        return error.over(floor(array, array, eps)) <= 1
+
+    def usual(self, name: str, truth: Array, eps: float) -> float:
+        """Return what rounding adds at most on all the way to an array."""
+        once = FLOAT32 * size(np.abs(truth)).most
+        return max(self.floors.get(name, 0.0), once) * max(1.0, eps / FLOAT32)
 
     def read_step(self, step: Step) -> None:
         """Run a step; judge what the port shows of it, and go on from that."""
@@ -139,7 +154,7 @@ class Comparer:
         row.layout = layouts.named(
             theirs.shape, axes, double.shape, self.letters.get(name, "")
         )
-        allowed = floor(single, double, eps)
+        allowed = floor(single, double, eps, self.doubles[step.reads[0]])
         added = size(difference(value, double))
         row.added, row.floor, row.times = added.most, allowed.most, added.over(allowed)
         row.state = "bug" if row.times > self.tolerance else "rounding"
@@ -183,8 +198,7 @@ class Comparer:
         truth = self.reference[row.name]
         row.total = size(difference(value, truth)).most
         row.inherited = size(difference(double, truth)).most
-        once = FLOAT32 * size(np.abs(truth)).most
-        usual = max(self.floors.get(row.name, 0.0), once) * max(1.0, eps / FLOAT32)
+        usual = self.usual(row.name, truth, eps)
         if row.state == "rounding" and row.inherited > self.tolerance * usual:
             row.state = "inherited"
 

@@ -46,12 +46,16 @@ def size(error: Array) -> Size:
     return Size(most, most * float(np.sqrt(np.mean(np.square(error / most)))))
 
 
-def floor(single: Array, double: Array, eps: float) -> Size:
+def floor(
+    single: Array, double: Array, eps: float, read: Array | None = None
+) -> Size:
     """Return what rounding adds, by float32's error, for a precision of `eps`.
 
-    It is at least that of a single rounding: half the last digit of the largest number.
+    It is at least that of a single rounding: half the last digit of the largest number;
+    or, where all are 0, as in sums that cancel, of the largest in what was `read`.
     """
-    found, scale = size(difference(single, double)), size(np.abs(double))
+    shown = double if read is None or double.any() else read
+    found, scale = size(difference(single, double)), size(np.abs(shown))
     once = FLOAT32 / 2
     most, rms = (
         max(error, once * value) if np.isfinite(error) else once * value
