@@ -96,7 +96,8 @@ def new_model(folder: str, size: str) -> Model:
 def drawn(name: str, shape: tuple[int, ...], salt: str) -> Array:
     """Return the numbers of a parameter, float32, from a stream of its own.
 
-    They are of a size that keeps scores and activations lively at any depth.
+    They are of a size that keeps scores and activations lively at any depth; the tables
+    are as small as trained ones are, so that LayerNorm's epsilon shows.
     """
     stream = np.random.RandomState(zlib.crc32(f"{salt}{name}".encode()))
     uniform = stream.random_sample(shape) * 2 - 1
@@ -104,7 +105,9 @@ def drawn(name: str, shape: tuple[int, ...], salt: str) -> Array:
         uniform *= 0.5
     elif name.endswith(("LayerNorm.weight", "layer_norm.weight")):
         uniform = 1 + uniform / 2
-    elif "embeddings" not in name:
+    elif "embeddings" in name:
+        uniform /= 8
+    else:
         gain = 1.5 if "q_lin" in name or "k_lin" in name else 1.0
         uniform *= gain * math.sqrt(3 / shape[-1])
     return uniform.astype(np.float32)
@@ -164,8 +167,8 @@ class Case:
     """A call of a model.
 
     texts    what is read, or pairs of texts
-    about    what there is to it
-    sees     which faults it is there to see
+    about    what there is to it, and what it shows that has no name
+    faults   names of the faults (as in causes.py) that it is there to show
     model    a key of MODELS
     labels   makes them; else they are those that a trace makes up (default_labels)
     hidden   places that the mask hides beside the padding: (text, its places), …
@@ -176,7 +179,7 @@ class Case:
     name: str
     texts: Sequence[str | tuple[str, str]]
     about: str
-    sees: str
+    faults: Sequence[str] = ()
     model: str = "base"
     labels: Callable[[Array, Array, int], Tree] | None = None
     hidden: Sequence[tuple[int, slice]] = ()
@@ -193,88 +196,91 @@ class Case:
 
 
 TWO = ("the cat sleeps", "dogs bark loudly at night")
-PADDED = ("a cat sleeps .", "dogs bark loudly at night", "rain", "who sings in paris ?")
+FOUR = ("a cat sleeps .", "dogs bark loudly at night", "rain", "who sings in paris ?")
 SENTENCE = "the old dog barked loudly at the quiet cats , and a small bird sang ! "
 CASES = [
     Case(
-        "one-token", ("bird", "night"), "one token, without [CLS] and [SEP]",
-        "axes of length 1 that are squeezed away; weights must be 1",
+        "one-token", ("bird", "night"), "one token, without [CLS] and [SEP]: attention "
+        "weights are 1. Shows axes of length 1 that are squeezed away",
+        ("positions-off-by-one", "softmax-wrong-axis"),
         options={"add_special_tokens": False, "max_length": 1},
     ),
     Case(
-        "right-padding", PADDED, "four texts, padded to the right",
-        "the mask ignored or inverted; padding averaged in; a causal mask",
+        "right-padding", FOUR, "four texts, padded to the right",
+        ("mask-ignored", "mask-inverted", "causal-mask", "padding-averaged-in"),
     ),
     Case(
-        "left-padding", PADDED, "the same texts, padded to the left",
-        "positions counted from the first token in sight; the mask taken for a length",
+        "left-padding", FOUR, "the same texts, padded to the left. Shows a mask taken "
+        "for a length",
+        ("mask-ignored", "positions-counted-in-sight", "first-token-taken"),
         padding_side="left",
     ),
     Case(
-        "first-hidden", TWO, "the first token of one text is hidden, and of the other "
-        "two in the middle",
-        "the mask taken for a length; queries hidden with the keys",
+        "first-hidden", TWO, "of one text the first token is hidden, of the other two "
+        "in the middle. Shows a mask taken for a length",
+        ("mask-ignored", "mask-on-queries", "positions-counted-in-sight"),
         hidden=((0, slice(1)), (1, slice(3, 5))),
     ),
     Case(
-        "blind-row", TWO, "the mask hides all of one text: its weights are all 1/L, "
-        "its mean is 0",
-        "hidden scores filled with −10,000 or with −∞; a mean divided by 0",
+        "blind-row", TWO, "one text sees nothing: all its weights are 1/L, its mean "
+        "is 0",
+        ("mask-fill-1e4", "mask-fill-infinity", "padding-averaged-in"),
         hidden=((0, slice(None)),),
     ),
     Case(
-        "longest", (SENTENCE * 40,), f"{LONGEST} tokens; hidden states alone are kept",
-        "the position table read beyond its end or regenerated; long sums in float16",
+        "longest", (SENTENCE * 40,), f"{LONGEST} tokens; only hidden states are kept. "
+        "Shows a table of positions that is too short, and long sums in float16",
+        ("positions-off-by-one", "sinusoidal-regenerated"),
         only=("*LayerNorm", "*output_layer_norm", "sentence.mean"),
     ),
     Case(
-        "unknown", ("𓀀 𓁐 𓂋 𓃭", "𓀀 𓁐 𓂋 𓃭 𓆣 𓇳"), "every word is [UNK]",
-        "positions missing or shifted: nothing else tells the tokens apart",
+        "unknown", ("𓀀 𓁐 𓂋 𓃭", "𓀀 𓁐 𓂋 𓃭 𓆣 𓇳"), "every word is [UNK]: positions alone "
+        "tell the tokens apart",
+        ("positions-missing", "positions-off-by-one"),
     ),
     Case(
         "accents-and-cjk", ("Café CRÈME in Zürich", "日本の城, naïve 港!"),
-        "capitals, accents, a character for each word, one of them [UNK]",
-        "a tokenizer that keeps accents or capitals, or leaves 日本 whole",
+        "capitals, accents, characters that are words, one of them unknown. Shows a "
+        "tokenizer that keeps accents or capitals, or leaves 日本 whole: begin from "
+        "the texts",
     ),
     Case(
-        "encoder-gradients", TWO, "no loss: the gradient of the last hidden states is "
-        "given",
-        "the way back through attention, GELU, LayerNorm; a gradient for the row of "
-        "[PAD]",
-        gradients=True,
+        "encoder-gradients", TWO, "the way back, from a gradient of the last hidden "
+        "states",
+        ("pad-row-gradient",), gradients=True,
     ),
     Case(
         "masked-lm", TWO, "labels for every third token, −100 elsewhere",
-        "no GELU in the head; a decoder untied or transposed; −100 counted; the "
-        "decoder's share of the word table's gradient",
+        ("head-activation-missing", "decoder-transposed", "ignored-labels-counted",
+         "loss-over-all-places", "tied-gradient-forgotten"),
         "masked_lm", words_asked, gradients=True,
     ),
     Case(
-        "sequence", TWO, "one class of five",
-        "tokens averaged, not the first taken; tanh for ReLU, as in BERT's pooler",
+        "sequence", TWO, "one class of five for each text",
+        ("tokens-averaged", "last-token-taken", "pooler-tanh"),
         "sequence", gradients=True,
     ),
     Case(
-        "multi-label", TWO, "five truths for each text",
-        "softmax for sigmoid; a sum over classes for a mean",
-        "multi_label", gradients=True,
+        "multi-label", TWO, "five truths for each text. Shows softmax for sigmoid",
+        ("loss-summed",), "multi_label", gradients=True,
     ),
     Case(
-        "regression", TWO, "five numbers for each text",
-        "a sum for a mean; half the square for the square",
-        "regression", gradients=True,
+        "regression", TWO, "five numbers for each text. Shows half the square for the "
+        "square",
+        ("loss-summed",), "regression", gradients=True,
     ),
     Case(
         "token", TWO, "a class for two tokens of three, −100 elsewhere",
-        "−100 counted, as a label or in the mean; padding asked for",
+        ("ignored-labels-counted", "loss-over-all-places", "loss-summed"),
         "token", tags, gradients=True,
     ),
     Case(
         "question-answering",
         (("who sings ?", "a bird"), ("where ?", "in the house"),
          ("what barks ?", "dogs"), ("who ?", "a friend")),
-        "starts and ends, some below 0, some at L or beyond",
-        "positions outside the text counted; start and end swapped",
+        "starts and ends, some below 0, some at L or beyond. Shows start and end "
+        "swapped, and answers outside the text that count",
+        ("loss-summed", "pad-row-gradient"),
         "question_answering", answers, gradients=True,
     ),
     Case(
@@ -282,13 +288,15 @@ CASES = [
         (("a dog", "barks"), ("a dog", "sings"), ("a dog", "rains"),
          ("in the river", "we read"), ("in the river", "trees run"),
          ("in the river", "we swim")),
-        "two questions of three choices",
-        "softmax over texts, not over the choices of one; choices laid out otherwise",
+        "two questions of three choices. Shows softmax over texts, not over the "
+        "choices of one",
+        ("tokens-averaged", "pooler-tanh", "loss-summed"),
         "multiple_choice", choices, gradients=True,
     ),
     Case(
-        "distillation", TWO, "the loss of distillation from a teacher of three layers",
-        "KL the wrong way round, T² forgotten; hidden tokens in the cosine",
+        "distillation", TWO, "the loss of distillation from a teacher of three layers. "
+        "Shows KL the wrong way round, T² forgotten, hidden tokens in the cosine",
+        ("tied-gradient-forgotten",),
         "masked_lm", words_asked, gradients=True, teacher="teacher",
     ),
 ]
@@ -317,7 +325,7 @@ def told_of(case: Case, tokenizer: DistilBertTokenizer, ids: Array) -> Tree:
     """Return what a manifest tells of its case: the texts, their tokens and ids."""
     rows = ids.reshape(-1, ids.shape[-1]).tolist()
     return {
-        "name": case.name, "about": case.about, "sees": case.sees,
+        "name": case.name, "about": case.about, "faults": list(case.faults),
         "texts": list(case.texts), "ids": rows,
         "tokens": [tokenizer.convert_ids_to_tokens(row) for row in rows],
     }
