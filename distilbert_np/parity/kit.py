@@ -194,7 +194,6 @@ class Case:
         """The head that is run."""
         return MODELS[self.model][0]
 
-
 TWO = ("the cat sleeps", "dogs bark loudly at night")
 FOUR = ("a cat sleeps .", "dogs bark loudly at night", "rain", "who sings in paris ?")
 SENTENCE = "the old dog barked loudly at the quiet cats , and a small bird sang ! "
@@ -342,14 +341,13 @@ def write_kit(
 
     `only` are the names of some cases. Raises InputError for names that are none.
     """
-    cases = chosen(CASES, only)
+    cases, models = chosen(CASES, only), folder / "models"
+    used = {name for case in cases for name in (case.model, case.teacher)}
+    for name in MODELS.keys() & used:
+        save_model(models / name, size)
     for case in cases:
-        models = [folder / "models" / name for name in (case.model, case.teacher)
-                  if name is not None]
-        for model in models:
-            if not model.exists():
-                save_model(model, size)
-        write_case(case, folder, *map(str, models), dtype=dtype)
+        teacher = str(models / case.teacher) if case.teacher else None
+        write_case(case, folder, str(models / case.model), teacher, dtype)
     return cases
 
 
@@ -363,14 +361,14 @@ def write_kit_of(
     config = DistilBertConfig.from_pretrained(name)
     cases = chosen([case for case in CASES if suits(case, config)], only)
     for case in cases:
-        write_case(case, folder, name, dtype=dtype)
+        write_case(case, folder, name, None, dtype)
     return cases
 
 
 def write_case(
-    case: Case, folder: Path, model: str, teacher: str | None = None, *, dtype: str
+    case: Case, folder: Path, model: str, teacher: str | None, dtype: str
 ) -> None:
-    """Write the trace of a case."""
+    """Write the trace of a case of a model, or of a model and its teacher."""
     config = DistilBertConfig.from_pretrained(model)
     tokenizer = DistilBertTokenizer.from_pretrained(model)
     arguments = arguments_of(case, tokenizer, config)
