@@ -45,11 +45,12 @@ def deviation(x: Array, **how: Any) -> Array:
 
 
 def other_norm(at: Place, x: Array) -> Array:
-    """Return LayerNorm with the parameters of the block's other one."""
-    names = {"sa_layer_norm": "output_layer_norm", "output_layer_norm": "sa_layer_norm"}
-    path, _, name = at.step.params.rpartition(".")
-    other = replace(at.step, params=f"{path}.{names.get(name, name)}")
-    return OPERATIONS["norm"](replace(at, step=other), x)
+    """Return LayerNorm with the parameters of the block's other one, if it has one."""
+    others = {"sa_layer_norm": "output_layer_norm"}
+    others |= {other: one for one, other in others.items()}
+    *path, name = at.step.params.split(".")
+    step = replace(at.step, params=".".join([*path, others.get(name, name)]))
+    return OPERATIONS["norm"](replace(at, step=step), x)
 
 
 def norm_over_tokens(at: Place, x: Array) -> Array:
@@ -94,26 +95,40 @@ def heads_interleaved(at: Place, x: Array) -> Array:
     return y.reshape(B, L, -1, at.config.n_heads).transpose(0, 3, 1, 2)
 
 
-def other_projection(name: str) -> Operation:
-    """Return the operation with the parameters of q, k or v."""
+def swapped(one: str, other: str) -> Operation:
+    """Return the operation of q, k and v, two of which have each other's parameters."""
+    others = {one: other, other: one}
 
     def run(at: Place, x: Array) -> Array:
-        path = at.step.params.rpartition(".")[0]
-        other = replace(at.step, params=f"{path}.{name}")
-        return OPERATIONS["heads"](replace(at, step=other), x)
+        path, _, name = at.step.params.rpartition(".")
+        step = replace(at.step, params=f"{path}.{others.get(name, name)}")
+        return OPERATIONS["heads"](replace(at, step=step), x)
 
     return run
 
 
-def normed_first(norm: str) -> Operation:
-    """Return the operation after a LayerNorm of the block."""
+def normed_first(operation: str, norm: str) -> Operation:
+    """Return an operation of a block after one of the block's LayerNorms."""
 
     def run(at: Place, x: Array) -> Array:
-        block = at.step.params.partition(".attention.")[0]
-        step = replace(at.step, params=f"{block}.{norm}")
-        return OPERATIONS["heads"](at, OPERATIONS["norm"](replace(at, step=step), x))
+        step = replace(at.step, params=f"transformer.layer.{at.layer}.{norm}")
+        normalised = OPERATIONS["norm"](replace(at, step=step), x)
+        return OPERATIONS[operation](at, normalised)
 
     return run
+
+
+def unnormalised(at: Place, x: Array) -> Array:
+    """Return what a block's LayerNorm read; elsewhere, LayerNorm."""
+    is_in_block = at.step.name.startswith("transformer.layer.")
+    return x if is_in_block else OPERATIONS["norm"](at, x)
+
+
+def first_of_ffn(at: Place, x: Array) -> Array:
+    """Return the first linear of the feed-forward network, after LayerNorm."""
+    if not at.step.name.endswith("ffn.lin1"):
+        return OPERATIONS["linear"](at, x)
+    return normed_first("linear", "output_layer_norm")(at, x)
 
 
 def scaled_by(divisor: Callable[[Place, Array], float]) -> Operation:
@@ -332,6 +347,7 @@ ALTERNATIVES: dict[str, dict[str, list[Operation]]] = {
         "norm-params-swapped": [other_norm],
         "norm-without-mean": [without_mean],
         "norm-wrong-axis": [norm_over_tokens],
+        "pre-norm": [unnormalised],
         "bias-dropped": [lambda at, x: OPERATIONS["norm"](at, x) - at.params["bias"]],
     },
     "heads": {name: [in_heads(run) for run in runs] for name, runs in LINEAR.items()}
@@ -339,9 +355,10 @@ ALTERNATIVES: dict[str, dict[str, list[Operation]]] = {
         "heads-not-transposed": [heads_by_reshape],
         "heads-interleaved": [heads_interleaved],
         "query-key-swapped": [
-            other_projection(name) for name in ("q_lin", "k_lin", "v_lin")
+            swapped("q_lin", "k_lin"), swapped("q_lin", "v_lin"),
+            swapped("k_lin", "v_lin"),
         ],
-        "pre-norm": [normed_first("sa_layer_norm"), normed_first("output_layer_norm")],
+        "pre-norm": [normed_first("heads", "sa_layer_norm")],
     },
     "scores": {
         "scores-scaled-by-dim": [scaled_by(lambda at, q: math.sqrt(at.config.dim))],
@@ -372,7 +389,7 @@ ALTERNATIVES: dict[str, dict[str, list[Operation]]] = {
             lambda at, weights, v: merge_heads(matmul(weights.swapaxes(-1, -2), v))
         ],
     },
-    "linear": LINEAR,
+    "linear": LINEAR | {"pre-norm": [first_of_ffn]},
     "residual": {
         "residual-missing": [lambda at, x, y: y],
         "residual-alone": [lambda at, x, y: x],

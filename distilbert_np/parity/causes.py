@@ -5,7 +5,8 @@ array, up to rounding, is what the port does. Where nothing does, the error itse
 described: a factor, a vector too much, the places where it stands.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -100,8 +101,8 @@ MEANING = {
     "constant-factor": "all of it is multiplied by one number",
     "constant-added": "one vector is added to every row",
     "not-finite": "it holds NaN or infinity",
-    "forward-differs": "what it differentiates is another function already: the array "
-    "is a right derivative of ours no more",
+    "forward-differs": "a consequence: the way there went through another function, "
+    "and this is the derivative of that",
     "inputs-differ": "the input is another one",
     "unknown": "none that is known here",
 }
@@ -131,13 +132,13 @@ NAMES = {
 }
 
 
-def causes_at(step: Step) -> Iterator[tuple[str, Operation]]:
-    """Yield what may be wrong at a step: a cause, and the operation that it makes."""
+def causes_at(step: Step) -> Iterator[tuple[str, int, Operation]]:
+    """Yield what may be wrong at a step: a cause, its variant, what it does there."""
     for name, runs in ALTERNATIVES.get(step.operation, {}).items():
         for (ending, usual), special in NAMES.items():
             if step.name.endswith(ending) and name == usual:
                 name = special
-        yield from ((name, run) for run in runs)
+        yield from ((name, number, run) for number, run in enumerate(runs))
 
 
 class Wrong(NamedTuple):
@@ -184,14 +185,15 @@ def findings(wrong: Wrong, forward_differs: bool = False) -> list[Finding]:
     `forward_differs` tells that it is a derivative of what was wrong already.
     """
     found: dict[str, Finding] = {}
-    for cause, operations in hypotheses(wrong):
-        times = left_by(wrong, operations)
-        if times <= wrong.tolerance and times < found.get(cause, WORST).times:
-            found[cause] = Finding(cause, times)
-    ranked = sorted(found.values(), key=lambda finding: finding.times)
-    if not ranked and forward_differs:
-        return [Finding("forward-differs")]
-    return ranked[:MOST_FINDINGS] or [described(wrong)]
+    for alike in LEVELS:
+        for cause, operations in hypotheses(wrong, alike):
+            times = left_by(wrong, operations)
+            if times <= wrong.tolerance and times < found.get(cause, WORST).times:
+                found[cause] = Finding(cause, times)
+        if found:
+            ranked = sorted(found.values(), key=lambda finding: finding.times)
+            return ranked[:MOST_FINDINGS]
+    return [Finding("forward-differs") if forward_differs else described(wrong)]
 
 
 # --- what is tried --------------------------------------------------------------------
@@ -199,18 +201,18 @@ def findings(wrong: Wrong, forward_differs: bool = False) -> list[Finding]:
 Hypothesis = tuple[str, dict[str, Operation]]    # a cause; by step, what is done there
 
 
-def hypotheses(wrong: Wrong) -> Iterator[Hypothesis]:
-    """Yield what may have been done otherwise: in all unseen layers alike, or in one.
-    """
-    alike: dict[tuple[str, str, int], dict[str, Operation]] = {}
+def hypotheses(
+    wrong: Wrong, alike: Callable[[Step], str]
+) -> Iterator[Hypothesis]:
+    """Yield what may have been done otherwise, in all unseen steps that are `alike`."""
+    together: dict[tuple[str, int, str], dict[str, Operation]] = {}
     for step in wrong.unseen:
-        for number, (cause, operation) in enumerate(causes_at(step)):
-            place = short_name(step)
-            alike.setdefault((cause, place, number), {})[step.name] = operation
-    for (cause, *_), operations in alike.items():
-        yield cause, operations
-        if len(operations) > 1:
-            yield from ((cause, {name: run}) for name, run in operations.items())
+        for cause, number, operation in causes_at(step):
+            if cause in SHOWN_ONLY and step is not wrong.unseen[-1]:
+                continue
+            key = (cause, number, alike(step))
+            together.setdefault(key, {})[step.name] = operation
+    yield from ((cause, operations) for (cause, *_), operations in together.items())
     yield from layers_swapped(wrong)
 
 
@@ -220,16 +222,25 @@ def short_name(step: Step) -> str:
     return name.partition(".")[2] if is_in_layer else step.name
 
 
+# A port does the same thing wrong wherever it does it; or in one place of each layer;
+# or once.
+LEVELS: tuple[Callable[[Step], str], ...] = (
+    lambda step: "everywhere", short_name, lambda step: step.name,
+)
+SHOWN_ONLY = ("scores-masked-already",)          # what later steps read is no matter
+
+
 def layers_swapped(wrong: Wrong) -> Iterator[Hypothesis]:
-    """Yield that the unseen steps of a layer have the parameters of another one."""
+    """Yield that two layers have each other's parameters, in what is unseen of them."""
     layers: dict[int, list[str]] = {}
     for step in wrong.unseen:
         if step.params.startswith("transformer.layer."):
             layers.setdefault(int(step.params.split(".")[2]), []).append(step.name)
-    for layer, names in layers.items():
-        for other in range(wrong.model.config.n_layers):
-            if other != layer:
-                yield "layers-swapped", dict.fromkeys(names, other_layer(other))
+    for one, other in combinations(range(wrong.model.config.n_layers), 2):
+        yield "layers-swapped", (
+            dict.fromkeys(layers.get(one, ()), other_layer(other))
+            | dict.fromkeys(layers.get(other, ()), other_layer(one))
+        )
 
 
 def left_by(wrong: Wrong, operations: dict[str, Operation]) -> float:
@@ -298,7 +309,7 @@ def rows_of(wrong: Wrong) -> tuple[Array, Array, Array] | None:
     """Return what a linear read, gave and should have given, bias taken off, in rows.
     """
     step = wrong.unseen[-1]
-    if step.operation not in LINEARS or len(wrong.unseen) > 1:
+    if step.operation not in LINEARS:
         return None
     x = wrong.values[step.reads[0]].astype(np.float64)
     bias = Place(wrong.model, step, wrong.values).params["bias"]
@@ -325,23 +336,21 @@ def of_float16(wrong: Wrong) -> Finding | None:
 def other_weights(wrong: Wrong) -> Finding | None:
     """Find that it is linear in what it read: only the weights are others.
 
-    It can be told only from more rows than there are numbers in one.
+    It can be told only from more rows than there are numbers in one; of a decoder it is
+    said in any case.
     """
     if (rows := rows_of(wrong)) is None:
         return None
     x, product, _ = rows
     x = np.column_stack([x, np.ones(len(x))])
+    is_decoder = wrong.unseen[-1].operation == "decoder"
     if len(x) < x.shape[1] + 2:
-        return Finding("decoder-untied") if is_decoder(wrong) else None
+        is_alone = len(wrong.unseen) == 1
+        return Finding("decoder-untied") if is_decoder and is_alone else None
     weight, *_ = np.linalg.lstsq(x, product, rcond=None)
     left = np.abs(x @ weight - product).max()
-    cause = "decoder-untied" if is_decoder(wrong) else "other-weights"
+    cause = "decoder-untied" if is_decoder else "other-weights"
     return Finding(cause) if left < 1e-4 * np.abs(product).max() else None
-
-
-def is_decoder(wrong: Wrong) -> bool:
-    """Whether it is the logits of a masked LM."""
-    return wrong.unseen[-1].operation == "decoder"
 
 
 def places(wrong: Wrong) -> str:

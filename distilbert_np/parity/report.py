@@ -1,6 +1,7 @@
 """What a comparison found, as a table with a conclusion, or for machines."""
 
 from collections.abc import Iterator
+from textwrap import fill
 
 from ..trees import Tree
 from ..weights import listing
@@ -8,12 +9,18 @@ from .causes import Finding
 from .compare import Comparison, Row
 
 HEADER = ("off by", "inherited", "added", "rounding", "times")
-MOST = 6                                         # names in a list
+MOST = 4                                         # names in a list
+WIDTH = 96
 
 
 def as_text(compared: Comparison) -> str:
     """Return the table, and what follows from it."""
-    return "\n".join([*table(compared), "", *conclusion(compared)])
+    sentences = (
+        fill(text, WIDTH, subsequent_indent="    ", break_long_words=False,
+             break_on_hyphens=False)
+        for text in conclusion(compared)
+    )
+    return "\n".join([*table(compared), "", *sentences])
 
 
 def as_json(compared: Comparison) -> Tree:
@@ -172,5 +179,15 @@ def likely(found: list[Finding]) -> Iterator[str]:
 
 
 def names(found: list[str]) -> str:
-    """Return names in a line, the first of many."""
-    return listing(found, MOST)
+    """Return names in a line, the first of many; those of several layers as one."""
+    layers: dict[str, list[str]] = {}
+    for name in found:
+        before, is_in_layer, after = name.partition(".layer.")
+        number, _, after = after.partition(".")
+        place = f"{before}.layer.{{}}.{after}" if is_in_layer else name
+        layers.setdefault(place, []).append(number)
+    together = [
+        place.format(",".join(numbers)) if "{}" in place else place
+        for place, numbers in layers.items()
+    ]
+    return listing(together, MOST)

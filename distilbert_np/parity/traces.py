@@ -234,24 +234,34 @@ def model_of(trace: Trace, name: str | None = None) -> str:
 # --- other names ----------------------------------------------------------------------
 
 
+PLACEHOLDERS = {"{i}": r"(\d+)", "{name}": "(.+)"}
+
+
 def read_map(path: str | os.PathLike) -> dict[str, str]:
     """Return a map file: a JSON object of their names and ours."""
     names = read_json(Path(path), InputError)
     for theirs, ours in names.items():
-        if not isinstance(ours, str) or theirs.count("{i}") != ours.count("{i}"):
+        if not isinstance(ours, str) or placeholders(theirs) != placeholders(ours):
             raise InputError(
-                f"{path}: {theirs}: expected our name for it, with a layer's {{i}} in "
-                f"both or neither, found {shown(ours)}"
+                f"{path}: {theirs}: expected our name for it, with {{i}} or {{name}} "
+                f"in both or neither, found {shown(ours)}"
             )
     return names
+
+
+def placeholders(pattern: str) -> list[str]:
+    """Return the placeholders in a name."""
+    return re.findall("|".join(map(re.escape, PLACEHOLDERS)), pattern)
 
 
 def renamed(
     shown_arrays: Mapping[str, Shown], names: Mapping[str, str]
 ) -> dict[str, Shown]:
-    """Return the arrays by our names; `{i}` in a map stands for a layer's number.
+    """Return the arrays by our names.
 
-    Names that the map does not tell stay. Raises InputError if two become one.
+    In a map `{i}` stands for a number, such as a layer's, `{name}` for anything; of two
+    entries that fit, the first counts. Names that the map does not tell stay. Raises
+    InputError if two become one.
     """
     found: dict[str, Shown] = {}
     origin: dict[str, str] = {}
@@ -266,7 +276,13 @@ def renamed(
 def our_name(theirs: str, names: Mapping[str, str]) -> str:
     """Return what the map makes of a name."""
     for pattern, ours in names.items():
-        regex = re.escape(pattern).replace(re.escape("{i}"), r"(\d+)")
+        regex = re.escape(pattern)
+        for placeholder, what in PLACEHOLDERS.items():
+            regex = regex.replace(re.escape(placeholder), what)
         if match := re.fullmatch(regex, theirs):
-            return ours.replace("{i}", match[1]) if "{i}" in ours else ours
+            for placeholder, found in zip(
+                placeholders(pattern), match.groups(), strict=True
+            ):
+                ours = ours.replace(placeholder, found, 1)
+            return ours
     return theirs
