@@ -17,7 +17,7 @@ import numpy as np
 from distilbert_np import parity
 from distilbert_np.functions import Array
 from distilbert_np.models import DistilBertPreTrainedModel as Model
-from distilbert_np.parity.causes import causes_at
+from distilbert_np.parity.causes import MEANING, causes_at
 from distilbert_np.parity.compare import TOLERANCE
 from distilbert_np.parity.kit import CASES, MODELS, new_model
 from distilbert_np.parity.rounding import FLOAT32, Size, difference, floor, size
@@ -28,6 +28,8 @@ from distilbert_np.parity.tracing import letters_of, load_model
 FOLDER = Path(parity.__file__).parent / "cases"
 README = FOLDER / "README.md"
 CLEARLY = 2 * TOLERANCE                          # on any machine: what README claims
+
+NO_FAULT = ("scores-masked-already",)            # but a way to show one's scores
 
 # --- which fault a case shows ---------------------------------------------------------
 
@@ -64,7 +66,7 @@ def faulty(
     step: Step, model: Model, values: dict[str, Array]
 ) -> Iterator[tuple[str, dict[str, Array]]]:
     """Yield what a step gives with each fault that it may have."""
-    for fault, operation in causes_at(step):
+    for fault, _, operation in causes_at(step):
         try:
             with np.errstate(all="ignore"):
                 yield fault, outcome(step, operation, model, values)
@@ -96,26 +98,24 @@ def cases_table() -> str:
 
 
 def faults_table() -> str:
-    """Return the faults that all cases show, and which cases show each other one."""
+    """Return what each fault is, and which cases show it."""
     shown = {case.name: faults_shown(case.name) for case in CASES}
-    everywhere, rows = [], []
-    for fault in dict.fromkeys(fault for found in shown.values() for fault in found):
-        show = [name for name, found in shown.items() if found.get(fault, 0) >= CLEARLY]
-        if len(show) == len(CASES):
-            everywhere.append(fault)
-        else:
-            rows.append([f"`{fault}`", where(show)])
-    return "\n".join([
-        f"Every case shows {code(everywhere)}. The others:", "",
-        table(["fault", "cases that show it"], rows),
-    ])
+    faults = dict.fromkeys(fault for found in shown.values() for fault in found)
+    rows = [
+        [f"`{fault}`", MEANING[fault], where([
+            name for name, found in shown.items() if found.get(fault, 0) >= CLEARLY
+        ])]
+        for fault in faults if fault not in NO_FAULT
+    ]
+    return table(["fault", "what the port does", "cases that show it"], rows)
 
 
 def where(show: list[str]) -> str:
-    """Return the names of cases, or of those that are not among them if these are few.
-    """
+    """Return the names of cases; of the others, if these are fewer."""
     others = [case.name for case in CASES if case.name not in show]
-    return f"all but {code(others)}" if len(others) < len(show) else code(show)
+    if len(others) >= len(show):
+        return code(show)
+    return f"all but {code(others)}" if others else "all"
 
 
 def steps_table() -> str:
