@@ -16,7 +16,7 @@ from ..models import DistilBertPreTrainedModel as Model
 from . import layouts
 from .causes import Finding, Wrong, findings
 from .rounding import FLOAT32, difference, floor, scale, size
-from .steps import GRADIENTS, Step, run, steps_of
+from .steps import GRADIENTS, TEACHER, Step, run, steps_of
 from .traces import Shown, Trace
 from .tracing import labels_of, letters_of, load_model
 
@@ -101,12 +101,27 @@ class Comparer:
             theirs, eps = self.shown[name]
             (expected,) = self.repeated(name, theirs, array)
             fits = layouts.arranged(theirs, expected)
-            is_same = fits is not None and (
-                size(difference(fits[0], expected)).over(floor(array, array, eps)) <= 1
-            )
+            is_same = fits is not None and self.is_same(name, fits[0], expected, eps)
+            if is_same and name.startswith(TEACHER):
+                self.doubles[name] = self.singles[name] = fits[0]
             state = "rounding" if is_same else "bug"
             found = [] if is_same else [Finding("inputs-differ")]
             self.rows.append(Row(name, state, theirs.shape, findings=found))
+
+    def is_same(self, name: str, value: Array, array: Array, eps: float) -> bool:
+        """Whether an input is the reference's, up to the rounding of its own type.
+
+        What a teacher said may be off by what its whole computation rounds.
+        """
+        error = size(difference(value, array))
+        if name.startswith(TEACHER):
+            return error.most <= self.tolerance * self.usual(name, array, eps)
+        return error.over(floor(array, array, eps)) <= 1
+
+    def usual(self, name: str, truth: Array, eps: float) -> float:
+        """Return what rounding adds at most on all the way to an array."""
+        once = FLOAT32 * scale(truth).most
+        return max(self.floors.get(name, 0.0), once) * max(1.0, eps / FLOAT32)
 
     def read_step(self, step: Step) -> None:
         """Run a step; judge what the port shows of it, and go on from that."""
@@ -127,6 +142,7 @@ class Comparer:
     ) -> tuple[Row, Array | None]:
         """Return the row of an array that the port shows, and it in our layout."""
         theirs, eps = self.shown[name]
+        eps = max(eps, *(self.precision_of(read) for read in step.reads))
         row = Row(name, "shape", theirs.shape)
         letters = self.letters.get(name, "")
         single, double = self.repeated(name, theirs, single, double)
@@ -135,7 +151,7 @@ class Comparer:
             return row, None
         value, axes = fits[0].astype(np.float64), fits[1]
         row.layout = layouts.named(theirs.shape, axes, double.shape, letters)
-        allowed = floor(single, double, eps)
+        allowed = floor(single, double, eps, self.doubles[step.reads[0]])
         added = size(difference(value, double))
         row.added, row.floor, row.times = added.most, allowed.most, added.over(allowed)
         row.state = "bug" if row.times > self.tolerance else "rounding"
@@ -153,6 +169,13 @@ class Comparer:
         each = (len(self.reference["inputs.attention_mask"]), *ours[0].shape[1:])
         is_so = self.letters.get(name, "").startswith("1|B") and theirs.shape == each
         yield from (np.broadcast_to(x, each) if is_so else x for x in ours)
+
+    def precision_of(self, name: str) -> float:
+        """Return the epsilon of an array that a port shows, 0 if it shows it not.
+
+        What is made of float32 numbers is no more exact if it is kept in float64.
+        """
+        return self.shown[name].eps if name in self.shown else 0.0
 
     def is_of_wrong_forward(self, step: Step) -> bool:
         """Whether a step goes back through one that was wrong on the way there."""
@@ -178,8 +201,7 @@ class Comparer:
         truth = self.reference[row.name]
         row.total = size(difference(value, truth)).most
         row.inherited = size(difference(double, truth)).most
-        once = FLOAT32 * scale(truth).most
-        usual = max(self.floors.get(row.name, 0.0), once) * max(1.0, eps / FLOAT32)
+        usual = max(self.usual(row.name, truth, eps), row.floor or 0.0)
         if row.state == "rounding" and row.inherited > self.tolerance * usual:
             row.state = "inherited"
 

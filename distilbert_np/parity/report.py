@@ -101,7 +101,7 @@ def line(name: str, row: Row) -> str:
     if row.state == "shape":
         verdict = f"  BUG: has shape {row.shape}, which no layout of it has"
     layout = f"  as {row.layout}" if row.layout else ""
-    return f"  {name:<34}{numbers}{times:>11}{verdict}{layout}".rstrip()
+    return f"  {name:<34}{numbers} {times:>10}{verdict}{layout}".rstrip()
 
 
 def short(value: float | None) -> str:

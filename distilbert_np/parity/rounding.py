@@ -56,16 +56,20 @@ def scale(array: Array) -> Size:
     return size(np.abs(array[np.isfinite(array)]))
 
 
-def floor(single: Array, double: Array, eps: float) -> Size:
+def floor(
+    single: Array, double: Array, eps: float, read: Array | None = None
+) -> Size:
     """Return what rounding adds, by float32's error, for a precision of `eps`.
 
-    It is at least that of a single rounding: half the last digit of the largest number.
+    It is at least that of a single rounding: half the last digit of the largest number;
+    or, where all are 0, as in sums that cancel, of the largest in what was `read`.
     """
     found = size(difference(single, double)[np.isfinite(double)])
+    largest = scale(double if read is None or double.any() else read)
     once = FLOAT32 / 2
     most, rms = (
         max(error, once * value) if np.isfinite(error) else once * value
-        for error, value in zip(found, scale(double), strict=True)
+        for error, value in zip(found, largest, strict=True)
     )
     tiny = float(np.finfo(np.float64).tiny)
     return Size(max(most, tiny) * eps / FLOAT32, max(rms, tiny) * eps / FLOAT32)

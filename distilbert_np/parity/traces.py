@@ -59,13 +59,15 @@ def trace_model(
     folder: str | os.PathLike, name: str | os.PathLike, arguments: Mapping[str, Any],
     head: str, *, gradients: bool = False, teacher: str | None = None,
     dtype: str = "float64", only: Sequence[str] = (), npy: bool = False,
+    case: Tree | None = None,
 ) -> Tree:
     """Trace a call of a model, write the trace into a folder, return its manifest.
 
     `name` is what from_pretrained takes. If there are `gradients`, or a `teacher`, and
     no labels, some are made up (`default_labels`). `only` are patterns such as
-    `*.output_layer_norm` of the arrays to write, beside the inputs. Raises InputError
-    where an argument cannot be used.
+    `*.output_layer_norm` of the arrays to write, beside the inputs. What the manifest
+    is to tell of the call is `case`. Raises InputError where an argument cannot be
+    used.
     """
     needs_labels = gradients or teacher is not None
     precisions = {}
@@ -83,7 +85,10 @@ def trace_model(
         name: array for name, array in precisions[dtype].items()
         if is_wanted(name, only)
     }
-    manifest["tensors"] = {name: manifest["tensors"][name] for name in arrays}
+    tensors = manifest.pop("tensors")
+    if case is not None:
+        manifest["case"] = case
+    manifest["tensors"] = {name: tensors[name] for name in arrays}
     refuse_idle(only, arrays)
     write_trace(folder, arrays, manifest, npy)
     return manifest

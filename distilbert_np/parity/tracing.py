@@ -233,14 +233,15 @@ def about(
 ) -> Tree:
     """Return what the manifest tells of an array."""
     told: Tree = {"shape": list(array.shape), "letters": letters}
-    if step is None:                             # an input
-        return told
-    return told | {
-        "formula": step.formula.replace("ACTIVATION", model.config.activation),
-        "reads": list(step.reads),
-        "params": step.params,
-        "floor": float(f"{size(difference(single, array)).most:.3g}"),
-    }
+    if step is not None:                         # not an input
+        told |= {
+            "formula": step.formula.replace("ACTIVATION", model.config.activation),
+            "reads": list(step.reads),
+            "params": step.params,
+        }
+    if array.dtype.kind == "f":
+        told["floor"] = float(f"{size(difference(single, array)).most:.3g}")
+    return told
 
 
 def sizes(model: Model, values: Mapping[str, Array]) -> dict[str, int]:

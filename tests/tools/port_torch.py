@@ -129,9 +129,14 @@ def gradients(loss: torch.Tensor, tensors: Tensors) -> Tensors:
 def read_inputs(path: str) -> Tensors:
     """Return the arguments of the call: those of READ that the file has."""
     tensors = load_file(path)
-    return {
+    inputs = {
         name: tensors[f"inputs.{name}"] for name in READ if f"inputs.{name}" in tensors
     }
+    if "inputs.n_choices" in tensors:            # choices are laid out as texts there
+        count = int(tensors["inputs.n_choices"])
+        for name in ("input_ids", "attention_mask"):
+            inputs[name] = inputs[name].unflatten(0, (-1, count))
+    return inputs
 
 
 def main(arguments: list[str] | None = None) -> None:
