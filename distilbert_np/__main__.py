@@ -1,7 +1,7 @@
 """The command line: python -m distilbert_np VERB …
 
-Exit status: 0 done, 2 bad usage or input, said in one line; 130 stopped by Ctrl-C, 141
-by a reader of its output who has had enough, both in silence.
+Exit status: 0 done; 1 a mismatch was found; 2 bad usage or input, said in one line; 130
+stopped by Ctrl-C, 141 by a reader of its output who has had enough, both in silence.
 """
 
 import argparse
@@ -78,6 +78,7 @@ def make_parser() -> Parser:
     add_inspect(verbs)
     add_train(verbs)
     add_distill(verbs)
+    add_parity(verbs)
     add_bench(verbs)
     return parser
 
@@ -247,11 +248,7 @@ def add_inspect(verbs: Any) -> None:
         "model", nargs="?", default="tiny", metavar="MODEL",
         help=f"{MODELS} (default: tiny)",
     )
-    add(
-        "--head", choices=HEADS, metavar="HEAD",
-        type=lambda name: name.replace("-", "_"),
-        help=f"the head to count: {', '.join(HEADS)} (default: the model's own)",
-    )
+    add_head(inspect_verb, "the head to count")
     add("--full", action="store_true", help="list every tensor, by its full name")
     add("--json", action="store_true", help="print JSON, for machines")
 
@@ -386,6 +383,38 @@ def add_bench(verbs: Any) -> None:
     add("--json", action="store_true", help="print JSON, for machines")
 
 
+def add_parity(verbs: Any) -> None:
+    """Add the verb parity and its options."""
+    verb = add_verb(
+        verbs, "parity", "compare a model here with the same model in transformers",
+        "distilbert-base-uncased",
+        description="Run a DistilBERT or a BERT through transformers and through this, "
+        "forward and backward, in\nfloat32 and float64, and say how far apart they "
+        "are: hidden states, attentions, logits,\nloss, gradients. Needs torch and "
+        "transformers; with --onnx alone, onnxruntime.",
+        closing="Exit status: 0 all agrees, 1 a mismatch, 2 a file cannot be used.",
+    )
+    verb.set_defaults(run=parity)
+    add = verb.add_argument
+    add("model", metavar="MODEL", help=MODELS)
+    add_head(verb, "the head to compare")
+    add("--onnx", metavar="FILE.onnx", help="a file whose outputs to check as well")
+    add(
+        "--text", nargs="+", default=[], metavar="TEXT",
+        help="texts to read (default: a ragged batch of any words, from a seed)",
+    )
+    add("--json", action="store_true", help="print JSON, for machines")
+
+
+def add_head(verb: argparse.ArgumentParser, what: str) -> None:
+    """Add the option that chooses a head."""
+    verb.add_argument(
+        "--head", choices=HEADS, metavar="HEAD",
+        type=lambda name: name.replace("-", "_"),
+        help=f"{what}: {', '.join(HEADS)} (default: the model's own)",
+    )
+
+
 def add_model(verb: argparse.ArgumentParser) -> None:
     """Add the options that choose a model."""
     verb.add_argument("--model", default="tiny", help=f"{MODELS} (default: tiny)")
@@ -496,6 +525,17 @@ def show_report(report: dict[str, Any], as_json: bool) -> None:
     print(f"\nThe model of {which} is in {report['folder']}")
 
 
+def parity(arguments: argparse.Namespace) -> int:
+    """Answer a parity command: print the table; return 0 if all agrees, else 1."""
+    from .parity import live  # here, since it takes its time
+
+    told = live.compare(
+        arguments.model, arguments.head, arguments.onnx, arguments.text
+    )
+    print(json.dumps(told) if arguments.json else live.as_text(told))
+    return 0 if told["agrees"] else 1
+
+
 def bench(arguments: argparse.Namespace) -> None:
     """Answer a bench command: measure, and print a table after another."""
     from .bench import machine, report  # here, since it takes its time
@@ -533,7 +573,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = show_warning
-            parsed.run(parsed)
+            status = parsed.run(parsed) or 0
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -543,7 +583,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (DistilBertError, OSError) as error:
         print(f"{parsed.verb}: {error}", file=sys.stderr)
         return 2
-    return 0
+    return status
 
 
 if __name__ == "__main__":

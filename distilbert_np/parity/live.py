@@ -1,0 +1,303 @@
+"""parity: any DistilBERT or BERT through transformers and through ours, side by side.
+
+The truth is what PyTorch computes in float64. Ours must agree with it in float64, where
+a wrong formula has nowhere to hide. In float32 both are held against it: where PyTorch
+itself is as far off, it is rounding.
+"""
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from textwrap import fill
+
+from .. import __version__, bert, hub, inspection, models, weights
+from ..config import DistilBertConfig
+from ..functions import Array
+from ..inspection import aligned
+from ..trees import Tree, flatten
+from .batch import Batch, cotangent, for_head, sample_inputs, text_inputs
+from .bounds import FLOAT64_BOUND, GRADIENT_BOUND
+from .differences import (
+    AMPLIFIED,
+    GRADIENTS,
+    Sides,
+    as_data,
+    counterparts,
+    gradient_rows,
+    grouped,
+    onnx_row,
+    value_rows,
+    with_outputs,
+)
+from .theirs import (
+    INSTALL,
+    TORCH,
+    Computed,
+    need,
+    not_installed,
+    run_onnx,
+    run_torch,
+    versions,
+)
+
+ONNX = ("onnxruntime",)
+DTYPES = ("float64", "float32")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is compared: a checkpoint that both sides open, by its class on each."""
+
+    folder: Path
+    head: str
+    config: DistilBertConfig
+    is_bert: bool
+    drawn: list[str]                             # parameters that it lacked
+
+    @property
+    def our_class(self) -> str:
+        """The name of our class."""
+        return inspection.CLASSES[self.head]
+
+    @property
+    def their_class(self) -> str:
+        """The name of transformers' class: the same, or that of BERT."""
+        return self.our_class.removeprefix("Distil") if self.is_bert else self.our_class
+
+
+def compare(
+    name: str, head: str | None = None, onnx: str | None = None,
+    texts: Sequence[str] = (),
+) -> Tree:
+    """Return how far both sides are apart, row by row, as plain data.
+
+    `name` is what from_pretrained takes; the head is the model's own unless another is
+    asked for; `onnx` names a file to check as well; `texts` are read instead of a batch
+    from a seed. Raises DistilBertError where a library is missing or a file cannot be
+    used.
+    """
+    need(ONNX if onnx else TORCH)
+    with TemporaryDirectory() as scratch:
+        subject = open_subject(name, head, Path(scratch))
+        config = subject.config
+        inputs = text_inputs(name, texts, config) if texts else sample_inputs(config)
+        batch = for_head(inputs, config, subject.head)
+        start = cotangent(config, inputs) if subject.head == "base" else None
+        ours = {dtype: run_ours(subject, dtype, batch, start) for dtype in DTYPES}
+        theirs = {} if not_installed(TORCH) else {
+            dtype: run_theirs(subject, dtype, batch, start) for dtype in DTYPES
+        }
+    told = describe(name, subject, inputs) | beside_torch(subject, ours, theirs)
+    if onnx:
+        told["onnx"] = beside_onnx(onnx, subject, batch, ours, theirs)
+    return told | {"agrees": all(row["agrees"] for row in all_rows(told))}
+
+
+def open_subject(name: str, head: str | None, scratch: Path) -> Subject:
+    """Return what is compared: a folder, and the head that it holds or that is asked.
+
+    Where the folder lacks parameters, both sides read a copy in `scratch` that has
+    them, drawn from a seed.
+    """
+    folder = hub.find_model(name, hub.CONFIG_FILES, hub.WEIGHT_FILES, head=head)
+    config, source = DistilBertConfig.read(folder), weights.find_weights(folder)
+    stored = weights.map_weights(source)
+    is_bert = bert.is_bert(list(stored))
+    head = head or inspection.held_head(stored, inspection.named_head(config))
+    weights.match(source, stored, config, head)  # config learns what is tied
+    needed = weights.parameter_shapes(config, head)
+    lacking = [parameter for parameter in needed if parameter not in stored]
+    if lacking:
+        model_class = getattr(models, inspection.CLASSES[head])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)     # the table says it
+            model = model_class.from_pretrained(folder, dtype="float64")
+        folder, is_bert = scratch / "whole", False
+        model.save_pretrained(folder)
+    return Subject(folder, head, config, is_bert, lacking)
+
+
+def describe(name: str, subject: Subject, inputs: Batch) -> Tree:
+    """Return what is compared, as plain data."""
+    return {
+        "model": str(name), "head": subject.head, "class": subject.our_class,
+        "transformers_class": subject.their_class,
+        "inputs_shape": list(inputs["input_ids"].shape), "drawn": subject.drawn,
+        "versions": versions([*TORCH, *ONNX]),
+    }
+
+
+def run_ours(
+    subject: Subject, dtype: str, batch: Batch, start: Array | None
+) -> Computed:
+    """Return what our model computes of a batch, forward and backward.
+
+    Backward starts from the loss, or from `start`, a gradient of the last hidden state.
+    """
+    model_class = getattr(models, subject.our_class)
+    model = model_class.from_pretrained(subject.folder, dtype=dtype)
+    out = model(**batch, trace=True)
+    cotangents = None if start is None else {"last_hidden_state": start}
+    gradients = flatten(model.backward(out, cotangents)).items()
+    plain = {name.removeprefix("distilbert."): array for name, array in gradients}
+    return Computed(out.trace, plain)
+
+
+def run_theirs(
+    subject: Subject, dtype: str, batch: Batch, start: Array | None
+) -> Computed:
+    """Return what transformers' model computes of a batch, forward and backward."""
+    return run_torch(subject.their_class, subject.folder, dtype, batch, start)
+
+
+def beside_torch(subject: Subject, ours: Sides, theirs: Sides) -> Tree:
+    """Return the rows of what both sides compute, and which gradients one side lacks.
+    """
+    if not theirs:
+        return {"rows": [], "gradients": [], "not_compared": []}
+    gradients = gradient_rows(subject.config, subject.head, ours, theirs)
+    rows = [*value_rows(ours, theirs), *grouped(gradients)]
+    names = ours["float64"].gradients.keys() ^ theirs["float64"].gradients.keys()
+    return {
+        "rows": [as_data(row) for row in rows],
+        "gradients": [as_data(row) for row in gradients],
+        "not_compared": sorted(GRADIENTS + name for name in names),
+    }
+
+
+def beside_onnx(
+    file: str, subject: Subject, batch: Batch, ours: Sides, theirs: Sides
+) -> Tree:
+    """Return the rows of an .onnx file's outputs, and which have no counterpart.
+
+    The truth is PyTorch's in float64, or ours where PyTorch is not or says nothing.
+    """
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    outputs = run_onnx(Path(file), inputs)
+    truth = ours["float64"].values | (theirs["float64"].values if theirs else {})
+    exact, single = (
+        with_outputs(values, subject.config, subject.head)
+        for values in (truth, ours["float32"].values)
+    )
+    known = counterparts(outputs, exact)
+    rows = [
+        onnx_row(name, there, outputs[name], exact[there], single[there])
+        for name, there in known.items()
+    ]
+    return {
+        "file": file, "rows": [as_data(row) for row in rows],
+        "not_checked": [name for name in outputs if name not in known],
+    }
+
+
+def all_rows(told: Tree) -> list[Tree]:
+    """Return the rows of the table, those of the .onnx file last."""
+    return [*told["rows"], *told.get("onnx", {}).get("rows", [])]
+
+
+# --- as text --------------------------------------------------------------------------
+
+WIDTH = 88                                       # columns of a sentence
+LEGEND = (
+    "float64: how far ours is off PyTorch's, as a share of the largest value; the "
+    f"bound is {FLOAT64_BOUND:.0e}, for gradients {GRADIENT_BOUND['float64']:.0e}. "
+    "float32: the largest error of ours, and of PyTorch, against PyTorch's float64; of "
+    "gradients as a share of the largest. Where a model amplifies rounding, the bound "
+    f"is {AMPLIFIED} times PyTorch's own error. A row of gradients is its worst one."
+)
+
+
+def as_text(told: Tree) -> str:
+    """Return what `compare` tells as text, of 100 columns at most."""
+    sections = [title(told), *tables(told), notes(told), summary(told)]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines)
+
+
+def title(told: Tree) -> list[str]:
+    """Return what is compared, with which versions, on which batch."""
+    B, L = told["inputs_shape"]
+    used = ", ".join(f"{name} {number}" for name, number in told["versions"].items())
+    classes = dict.fromkeys([told["class"], told["transformers_class"]])
+    return [
+        f"{told['model']}: {' here, there '.join(classes)}; {B} rows of {L} tokens",
+        f"distilbert_np {__version__}, {used}",
+    ]
+
+
+def tables(told: Tree) -> list[list[str]]:
+    """Return the lines of the tables: beside PyTorch, and beside an .onnx file."""
+    found = []
+    if rows := told["rows"]:
+        columns = ("float64", "ours", "torch", "bound")
+        header = ["", "float64", "float32: ours", "torch", "bound", ""]
+        found += [fill(LEGEND, WIDTH).split("\n"), table(rows, header, columns)]
+    if rows := told.get("onnx", {}).get("rows"):
+        header = [told["onnx"]["file"], "float32: onnx", "ours", "bound", ""]
+        found.append(table(rows, header, ("onnx", "ours", "bound")))
+    return found
+
+
+def table(rows: list[Tree], header: list[str], columns: Sequence[str]) -> list[str]:
+    """Return rows as aligned lines: names, numbers, and whether a row agrees."""
+    return aligned([header] + [
+        [
+            f"  {row['name']}", *(number(row[column]) for column in columns),
+            f"{'ok' if row['agrees'] else 'MISMATCH':<8}",
+        ]
+        for row in rows
+    ])
+
+
+def number(value: float | None) -> str:
+    """Return an error as text."""
+    return "NaN" if value is None else f"{value:.1e}"
+
+
+def notes(told: Tree) -> list[str]:
+    """Return what the tables do not say: what was made up, and what was left out."""
+    onnx, lines = told.get("onnx", {}), []
+    for names, what in (
+        (told["drawn"], "drawn from a seed for both, since the checkpoint lacks it"),
+        (told["not_compared"], "not compared, since one side has none"),
+        (onnx.get("not_checked"), "not checked, since nothing here has this name"),
+    ):
+        if names:
+            lines.append(f"{what}: {weights.listing(names)}")
+    if not told["rows"]:
+        missing = ", ".join(not_installed(TORCH))
+        lines.append(
+            f"{missing} not installed ({INSTALL}): the truth is ours in float64"
+        )
+    return lines
+
+
+def summary(told: Tree) -> list[str]:
+    """Return in words what agrees, and what is worst, and where."""
+    rows = all_rows(told)
+    if not rows:
+        return ["Nothing was compared."]
+    worst = max(rows, key=excess)
+    wrong = [row for row in rows if not row["agrees"]]
+    if not wrong:
+        return [
+            f"All {len(rows)} rows agree. The worst is {place(worst)}, at "
+            f"{excess(worst):.0%} of its bound."
+        ]
+    return [
+        f"MISMATCH in {len(wrong)} of {len(rows)} rows, the first {place(wrong[0])}; "
+        f"the worst is {place(worst)}, {excess(worst):.2g} times its bound."
+    ]
+
+
+def excess(row: Tree) -> float:
+    """Return a row's error as a multiple of its bound."""
+    return math.inf if row["excess"] is None else row["excess"]
+
+
+def place(row: Tree) -> str:
+    """Return a row's name; of a group, also that of its worst parameter."""
+    parameter = row.get("parameter")
+    return f"{row['name']} ({parameter})" if parameter else row["name"]
