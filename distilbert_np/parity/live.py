@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from textwrap import fill
+from textwrap import wrap
 
-from .. import __version__, bert, hub, inspection, models, weights
+from .. import bert, hub, inspection, models, weights
 from ..config import DistilBertConfig
+from ..errors import InputError
 from ..functions import Array
-from ..inspection import aligned
+from ..inspection import MOST_LETTERS, aligned
 from ..trees import Tree, flatten
 from .batch import Batch, cotangent, for_head, sample_inputs, text_inputs
 from .bounds import FLOAT64_BOUND, GRADIENT_BOUND
@@ -33,7 +34,6 @@ from .differences import (
     with_outputs,
 )
 from .theirs import (
-    INSTALL,
     TORCH,
     Computed,
     need,
@@ -56,6 +56,7 @@ class Subject:
     config: DistilBertConfig
     is_bert: bool
     drawn: list[str]                             # parameters that it lacked
+    left_out: list[str]                          # the class named by its config.json
 
     @property
     def our_class(self) -> str:
@@ -85,6 +86,7 @@ def compare(
         config = subject.config
         inputs = text_inputs(name, texts, config) if texts else sample_inputs(config)
         batch = for_head(inputs, config, subject.head)
+        outputs = run_onnx(Path(onnx), batch) if onnx else {}
         start = cotangent(config, inputs) if subject.head == "base" else None
         ours = {dtype: run_ours(subject, dtype, batch, start) for dtype in DTYPES}
         theirs = {} if not_installed(TORCH) else {
@@ -92,7 +94,7 @@ def compare(
         }
     told = describe(name, subject, inputs) | beside_torch(subject, ours, theirs)
     if onnx:
-        told["onnx"] = beside_onnx(onnx, subject, batch, ours, theirs)
+        told["onnx"] = {"file": onnx} | beside_onnx(outputs, subject, ours, theirs)
     return told | {"agrees": all(row["agrees"] for row in all_rows(told))}
 
 
@@ -106,7 +108,8 @@ def open_subject(name: str, head: str | None, scratch: Path) -> Subject:
     config, source = DistilBertConfig.read(folder), weights.find_weights(folder)
     stored = weights.map_weights(source)
     is_bert = bert.is_bert(list(stored))
-    head = head or inspection.held_head(stored, inspection.named_head(config))
+    named = inspection.named_head(config)
+    asked, head = head, head or inspection.held_head(stored, named)
     weights.match(source, stored, config, head)  # config learns what is tied
     needed = weights.parameter_shapes(config, head)
     lacking = [parameter for parameter in needed if parameter not in stored]
@@ -117,15 +120,16 @@ def open_subject(name: str, head: str | None, scratch: Path) -> Subject:
             model = model_class.from_pretrained(folder, dtype="float64")
         folder, is_bert = scratch / "whole", False
         model.save_pretrained(folder)
-    return Subject(folder, head, config, is_bert, lacking)
+    left_out = [] if asked or named in (None, head) else [config.architectures[0]]
+    return Subject(folder, head, config, is_bert, lacking, left_out)
 
 
 def describe(name: str, subject: Subject, inputs: Batch) -> Tree:
     """Return what is compared, as plain data."""
     return {
         "model": str(name), "head": subject.head, "class": subject.our_class,
-        "transformers_class": subject.their_class,
-        "inputs_shape": list(inputs["input_ids"].shape), "drawn": subject.drawn,
+        "transformers_class": subject.their_class, "drawn": subject.drawn,
+        "left_out": subject.left_out, "inputs_shape": [*inputs["input_ids"].shape],
         "versions": versions([*TORCH, *ONNX]),
     }
 
@@ -169,26 +173,30 @@ def beside_torch(subject: Subject, ours: Sides, theirs: Sides) -> Tree:
 
 
 def beside_onnx(
-    file: str, subject: Subject, batch: Batch, ours: Sides, theirs: Sides
+    outputs: dict[str, Array], subject: Subject, ours: Sides, theirs: Sides
 ) -> Tree:
     """Return the rows of an .onnx file's outputs, and which have no counterpart.
 
     The truth is PyTorch's in float64, or ours where PyTorch is not or says nothing.
+    Raises InputError if not a single one has.
     """
-    inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
-    outputs = run_onnx(Path(file), inputs)
     truth = ours["float64"].values | (theirs["float64"].values if theirs else {})
     exact, single = (
         with_outputs(values, subject.config, subject.head)
         for values in (truth, ours["float32"].values)
     )
     known = counterparts(outputs, exact)
+    if not known:
+        raise InputError(
+            f"--onnx: expected an output {next(iter(exact))}, or one named as in a "
+            f"trace, found {weights.listing(list(outputs))}"
+        )
     rows = [
         onnx_row(name, there, outputs[name], exact[there], single[there])
         for name, there in known.items()
     ]
     return {
-        "file": file, "rows": [as_data(row) for row in rows],
+        "rows": [as_data(row) for row in rows],
         "not_checked": [name for name in outputs if name not in known],
     }
 
@@ -217,13 +225,14 @@ def as_text(told: Tree) -> str:
 
 
 def title(told: Tree) -> list[str]:
-    """Return what is compared, with which versions, on which batch."""
-    B, L = told["inputs_shape"]
-    used = ", ".join(f"{name} {number}" for name, number in told["versions"].items())
-    classes = dict.fromkeys([told["class"], told["transformers_class"]])
+    """Return what is compared, on which batch, with which versions."""
+    name, (B, L) = told["model"], told["inputs_shape"]
+    ours, theirs = told["class"], told["transformers_class"]
+    classes = ours if ours == theirs else f"{ours}, {theirs} in transformers"
+    used = ", ".join(f"{library} {n}" for library, n in told["versions"].items())
     return [
-        f"{told['model']}: {' here, there '.join(classes)}; {B} rows of {L} tokens",
-        f"distilbert_np {__version__}, {used}",
+        f"{name if len(name) <= MOST_LETTERS else Path(name).name}: {classes}",
+        f"{B} rows of {L} tokens; {used}",
     ]
 
 
@@ -231,11 +240,11 @@ def tables(told: Tree) -> list[list[str]]:
     """Return the lines of the tables: beside PyTorch, and beside an .onnx file."""
     found = []
     if rows := told["rows"]:
-        columns = ("float64", "ours", "torch", "bound")
         header = ["", "float64", "float32: ours", "torch", "bound", ""]
-        found += [fill(LEGEND, WIDTH).split("\n"), table(rows, header, columns)]
+        columns = ("float64", "ours", "torch", "bound")
+        found += [wrapped(LEGEND), table(rows, header, columns)]
     if rows := told.get("onnx", {}).get("rows"):
-        header = [told["onnx"]["file"], "float32: onnx", "ours", "bound", ""]
+        header = [Path(told["onnx"]["file"]).name, "float32: onnx", "ours", "bound", ""]
         found.append(table(rows, header, ("onnx", "ours", "bound")))
     return found
 
@@ -244,11 +253,18 @@ def table(rows: list[Tree], header: list[str], columns: Sequence[str]) -> list[s
     """Return rows as aligned lines: names, numbers, and whether a row agrees."""
     return aligned([header] + [
         [
-            f"  {row['name']}", *(number(row[column]) for column in columns),
+            f"  {label(row)}", *(number(row[column]) for column in columns),
             f"{'ok' if row['agrees'] else 'MISMATCH':<8}",
         ]
         for row in rows
     ])
+
+
+def label(row: Tree) -> str:
+    """Return a row's name; of an output, also its counterpart's, if that is another."""
+    name = row["name"]
+    counterpart = row.get("counterpart", name)
+    return name if name == counterpart else f"{name} = {counterpart}"
 
 
 def number(value: float | None) -> str:
@@ -258,38 +274,37 @@ def number(value: float | None) -> str:
 
 def notes(told: Tree) -> list[str]:
     """Return what the tables do not say: what was made up, and what was left out."""
-    onnx, lines = told.get("onnx", {}), []
-    for names, what in (
+    onnx = told.get("onnx", {})
+    said = [
         (told["drawn"], "drawn from a seed for both, since the checkpoint lacks it"),
+        (told["left_out"], "not compared, since its head here is another than in BERT"),
         (told["not_compared"], "not compared, since one side has none"),
         (onnx.get("not_checked"), "not checked, since nothing here has this name"),
-    ):
-        if names:
-            lines.append(f"{what}: {weights.listing(names)}")
-    if not told["rows"]:
-        missing = ", ".join(not_installed(TORCH))
-        lines.append(
-            f"{missing} not installed ({INSTALL}): the truth is ours in float64"
-        )
+        (not_installed(TORCH), "not installed, so the truth is ours in float64"),
+    ]
+    lines = [
+        line for names, what in said if names
+        for line in wrapped(f"{what}: {weights.listing(names)}")
+    ]
+    if told["head"] == "base" and told["rows"]:
+        lines.append("gradients: of a weighted sum of the last hidden states")
     return lines
 
 
 def summary(told: Tree) -> list[str]:
     """Return in words what agrees, and what is worst, and where."""
     rows = all_rows(told)
-    if not rows:
-        return ["Nothing was compared."]
     worst = max(rows, key=excess)
     wrong = [row for row in rows if not row["agrees"]]
     if not wrong:
-        return [
-            f"All {len(rows)} rows agree. The worst is {place(worst)}, at "
+        return wrapped(
+            f"{len(rows)} of {len(rows)} rows agree. The worst is {place(worst)}, at "
             f"{excess(worst):.0%} of its bound."
-        ]
-    return [
+        )
+    return wrapped(
         f"MISMATCH in {len(wrong)} of {len(rows)} rows, the first {place(wrong[0])}; "
         f"the worst is {place(worst)}, {excess(worst):.2g} times its bound."
-    ]
+    )
 
 
 def excess(row: Tree) -> float:
@@ -301,3 +316,8 @@ def place(row: Tree) -> str:
     """Return a row's name; of a group, also that of its worst parameter."""
     parameter = row.get("parameter")
     return f"{row['name']} ({parameter})" if parameter else row["name"]
+
+
+def wrapped(text: str) -> list[str]:
+    """Return a text as lines, its names whole."""
+    return wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)

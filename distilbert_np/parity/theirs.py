@@ -35,7 +35,7 @@ def not_installed(libraries: Sequence[str]) -> list[str]:
 def need(libraries: Sequence[str]) -> None:
     """Raise DistilBertError, which says what to install, if a library is missing."""
     if missing := not_installed(libraries):
-        raise DistilBertError(f"{', '.join(missing)} not installed: {INSTALL}")
+        raise DistilBertError(f"not installed: {', '.join(missing)}; {INSTALL}")
 
 
 def versions(libraries: Sequence[str]) -> dict[str, str]:
@@ -103,20 +103,22 @@ def run_torch(
 
 def values_of(out: Any) -> dict[str, Array]:
     """Return what transformers' output holds, by the names of our trace, in order."""
-    found = {"embeddings.LayerNorm": out.hidden_states[0]}
+    import torch
+
+    # Of a model without layers transformers keeps no hidden states at all.
+    found = {"embeddings.LayerNorm": states for states in out.hidden_states[:1]}
     layers = zip(out.attentions, out.hidden_states[1:], strict=True)
     for i, (weights, states) in enumerate(layers):
         found[f"transformer.layer.{i}.attention.weights"] = weights
         found[f"transformer.layer.{i}.output_layer_norm"] = states
-    if "logits" in out:
+    if "start_logits" in out:                    # of question answering
+        ends = (out.start_logits, out.end_logits)
+        found["head.logits"] = torch.stack(ends, dim=-1)
+    elif "logits" in out:
         found["head.logits"] = out.logits
     if "loss" in out:
         found["loss"] = out.loss
-    arrays = {name: tensor.detach().numpy() for name, tensor in found.items()}
-    if "start_logits" in out:                    # of question answering
-        ends = [out.start_logits.detach(), out.end_logits.detach()]
-        arrays["head.logits"] = np.stack(ends, axis=-1)
-    return arrays
+    return {name: tensor.detach().numpy() for name, tensor in found.items()}
 
 
 def gradients_of(model: Any) -> dict[str, Array]:
@@ -145,6 +147,8 @@ def run_onnx(path: Path, batch: dict[str, Array]) -> dict[str, Array]:
     """
     import onnxruntime
 
+    if not path.is_file():
+        raise InputError(f"--onnx {path}: there is no such file")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4               # what it raises says it as well
     options.intra_op_num_threads = n_threads()
@@ -156,12 +160,12 @@ def run_onnx(path: Path, batch: dict[str, Array]) -> dict[str, Array]:
         asked = [node.name for node in session.get_inputs()]
         if unknown := sorted({*asked} - {*given}):
             known = ", ".join(given)
-            raise InputError(f"{path}: asks for {unknown[0]}; known are {known}")
+            raise InputError(f"--onnx {path}: asks for {unknown[0]}; known are {known}")
         outputs = session.run(None, {name: given[name] for name in asked})
     except DistilBertError:
         raise
     except Exception as error:                   # the library raises all sorts
         reason = one_line(str(error))[:200]
-        raise InputError(f"{path}: onnxruntime refuses it ({reason})") from None
+        raise InputError(f"--onnx {path}: onnxruntime refuses it ({reason})") from None
     names = [node.name for node in session.get_outputs()]
     return dict(zip(names, outputs, strict=True))
