@@ -94,6 +94,7 @@ def compare(
         }
     told = describe(name, subject, inputs) | beside_torch(subject, ours, theirs)
     if onnx:
+        told["versions"] |= versions(ONNX)
         told["onnx"] = {"file": onnx} | beside_onnx(outputs, subject, ours, theirs)
     return told | {"agrees": all(row["agrees"] for row in all_rows(told))}
 
@@ -120,7 +121,7 @@ def open_subject(name: str, head: str | None, scratch: Path) -> Subject:
             model = model_class.from_pretrained(folder, dtype="float64")
         folder, is_bert = scratch / "whole", False
         model.save_pretrained(folder)
-    left_out = [] if asked or named in (None, head) else [config.architectures[0]]
+    left_out = [] if asked or named in (None, head) else config.architectures
     return Subject(folder, head, config, is_bert, lacking, left_out)
 
 
@@ -130,7 +131,7 @@ def describe(name: str, subject: Subject, inputs: Batch) -> Tree:
         "model": str(name), "head": subject.head, "class": subject.our_class,
         "transformers_class": subject.their_class, "drawn": subject.drawn,
         "left_out": subject.left_out, "inputs_shape": [*inputs["input_ids"].shape],
-        "versions": versions([*TORCH, *ONNX]),
+        "versions": versions(TORCH),
     }
 
 
@@ -277,7 +278,7 @@ def notes(told: Tree) -> list[str]:
     onnx = told.get("onnx", {})
     said = [
         (told["drawn"], "drawn from a seed for both, since the checkpoint lacks it"),
-        (told["left_out"], "not compared, since its head here is another than in BERT"),
+        (told["left_out"], "not compared, since its head is not as DistilBERT's"),
         (told["not_compared"], "not compared, since one side has none"),
         (onnx.get("not_checked"), "not checked, since nothing here has this name"),
         (not_installed(TORCH), "not installed, so the truth is ours in float64"),

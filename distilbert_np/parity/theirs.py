@@ -83,22 +83,32 @@ def run_torch(
 ) -> Computed:
     """Return what transformers' model computes of a batch, forward and backward.
 
-    `cotangent` is the gradient of the last hidden state, where there is no loss.
+    `cotangent` is the gradient of the last hidden state, where there is no loss. Raises
+    DistilBertError where transformers refuses the folder.
     """
-    model = torch_model(class_name, folder, "eager", dtype)
-    import torch
-
-    floats = getattr(torch, dtype)
-    given = {name: torch.from_numpy(array) for name, array in batch.items()}
-    for name, tensor in given.items():
-        given[name] = tensor.to(floats) if tensor.is_floating_point() else tensor
+    try:
+        model = torch_model(class_name, folder, "eager", dtype)
+    except Exception as error:                   # it raises all sorts
+        reason = one_line(str(error))[:200]
+        raise DistilBertError(
+            f"{folder}: transformers cannot open it ({reason})"
+        ) from None
+    given = {name: as_tensor(array, dtype) for name, array in batch.items()}
     with quiet():
         out = model(**given, output_hidden_states=True, output_attentions=True)
         if cotangent is None:
             out.loss.backward()
         else:
-            out.last_hidden_state.backward(torch.from_numpy(cotangent).to(floats))
+            out.last_hidden_state.backward(as_tensor(cotangent, dtype))
     return Computed(values_of(out), gradients_of(model))
+
+
+def as_tensor(array: Array, dtype: str) -> Any:
+    """Return an array as a tensor: of this dtype, unless it holds integers."""
+    import torch
+
+    tensor = torch.from_numpy(array)
+    return tensor.to(getattr(torch, dtype)) if tensor.is_floating_point() else tensor
 
 
 def values_of(out: Any) -> dict[str, Array]:
@@ -106,7 +116,7 @@ def values_of(out: Any) -> dict[str, Array]:
     import torch
 
     # Of a model without layers transformers keeps no hidden states at all.
-    found = {"embeddings.LayerNorm": states for states in out.hidden_states[:1]}
+    found = dict(zip(["embeddings.LayerNorm"], out.hidden_states, strict=False))
     layers = zip(out.attentions, out.hidden_states[1:], strict=True)
     for i, (weights, states) in enumerate(layers):
         found[f"transformer.layer.{i}.attention.weights"] = weights
@@ -124,16 +134,18 @@ def values_of(out: Any) -> dict[str, Array]:
 def gradients_of(model: Any) -> dict[str, Array]:
     """Return the gradients of a transformers model, by the names of our parameters.
 
-    A BERT's have the names of the DistilBERT that it folds into.
+    A BERT's have the names of the DistilBERT that it folds into. What the loss does not
+    depend on has a gradient of 0.
     """
     found = {
-        name: parameter.grad.numpy()
-        for name, parameter in model.named_parameters() if parameter.grad is not None
+        name: (parameter * 0 if parameter.grad is None else parameter.grad)
+        for name, parameter in model.named_parameters() if parameter.requires_grad
     }
-    if bert.is_bert(list(found)):
-        names = bert.plain_bert_names(list(found))
-        return {names[name]: gradient for name, gradient in found.items()}
-    return {name.removeprefix("distilbert."): g for name, g in found.items()}
+    names = list(found)
+    plain = bert.plain_bert_names(names) if bert.is_bert(names) else {
+        name: name.removeprefix("distilbert.") for name in names
+    }
+    return {plain[name]: tensor.detach().numpy() for name, tensor in found.items()}
 
 
 # --- onnxruntime ----------------------------------------------------------------------
