@@ -13,10 +13,12 @@ transformers = pytest.importorskip("transformers")
 
 from torch_side import BERT, randomised, theirs
 
-from distilbert_np import DistilBertForMaskedLM, ffn, functions
+from distilbert_np import DistilBertConfig, DistilBertForMaskedLM, ffn, functions
 from distilbert_np.__main__ import main
 from distilbert_np.hub import TINY
+from distilbert_np.losses import IGNORED
 from distilbert_np.parity import theirs as others
+from distilbert_np.parity.batch import for_head, sample_inputs
 from distilbert_np.parity.differences import value_rows
 from distilbert_np.trees import flatten
 from distilbert_np.weights import HEADS
@@ -147,6 +149,17 @@ def test_minilm_agrees_on_texts(tells):
     assert told["inputs_shape"] == [2, 9]
 
 
+@pytest.mark.parametrize("head", ["masked_lm", "sequence", "token"])
+def test_some_labels_are_ignored_and_rows_hide_all_sorts(head):
+    config = DistilBertConfig(num_labels=3)
+    batch = for_head(sample_inputs(config), config, head)
+    ignored = batch["labels"] == IGNORED
+    assert ignored.any() and not ignored.all()
+    seen = batch["attention_mask"]
+    assert seen.shape == (6, 24) and [*seen.sum(axis=1)] == [24, 12, 12, 23, 1, 0]
+    assert [*seen[:, 0]] == [1, 1, 0, 0, 1, 0] and batch["input_ids"].max() > 30000
+
+
 # --- what does not --------------------------------------------------------------------
 
 
@@ -178,16 +191,20 @@ def test_a_wrong_gradient_is_found_where_it_is(tells, monkeypatch):
     assert told["rows"][-4]["parameter"].startswith("transformer.layer.2.")
 
 
-def test_too_few_digits_in_float32_are_found(tells, monkeypatch):
+@pytest.mark.parametrize(
+    ("dtype", "fewer"), [("float64", np.float32), ("float32", np.float16)]
+)
+def test_too_few_digits_in_one_dtype_are_found(tells, monkeypatch, dtype, fewer):
     def linear(x, weight, bias):
         y = functions.linear(x, weight, bias)
-        return y.astype(np.float16).astype(y.dtype) if y.dtype == np.float32 else y
+        return y.astype(fewer).astype(dtype) if y.dtype == dtype else y
 
     monkeypatch.setattr(ffn, "linear", linear)
     told = tells("tiny", "--head", "base")
-    first = next(row for row in told["rows"] if not row["agrees"])
-    assert first["name"] == FIRST_FFN
-    assert first["float64"] < 1e-15 and first["ours"] > first["bound"] > first["torch"]
+    assert wrong(told)[0] == FIRST_FFN
+    row = next(row for row in told["rows"] if row["name"] == FIRST_FFN)
+    assert (row["float64"] > row["float64_bound"]) == (dtype == "float64")
+    assert (row["ours"] > row["bound"]) == (dtype == "float32")
 
 
 def test_a_nan_is_a_mismatch(says, tells, monkeypatch):
@@ -213,6 +230,7 @@ def test_more_is_allowed_where_torch_itself_is_off():
 
     assert row(ours=1.0e-5, torchs=0).excess < 1 < row(ours=1.3e-5, torchs=0).excess
     assert row(ours=1.9e-2, torchs=1e-2).excess < 1 < row(2.1e-2, 1e-2).excess
+    assert row(ours=np.nan, torchs=0).excess == np.inf
 
 
 # --- an .onnx file --------------------------------------------------------------------
