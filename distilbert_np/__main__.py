@@ -1,7 +1,8 @@
 """The command line: python -m distilbert_np VERB …
 
-Exit status: 0 done; 1 a mismatch was found; 2 bad usage or input, said in one line; 130
-stopped by Ctrl-C, 141 by a reader of its output who has had enough, both in silence.
+Exit status: 0 done, 1 the answer is no (what was compared does not agree), 2 bad usage
+or input, said in one line; 130 stopped by Ctrl-C, 141 by a reader of its output who has
+had enough, both in silence.
 """
 
 import argparse
@@ -76,9 +77,11 @@ def make_parser() -> Parser:
     add_choose(verbs)
     add_embed(verbs)
     add_inspect(verbs)
+    add_trace(verbs)
+    add_compare(verbs)
+    add_parity(verbs)
     add_train(verbs)
     add_distill(verbs)
-    add_parity(verbs)
     add_bench(verbs)
     return parser
 
@@ -253,6 +256,76 @@ def add_inspect(verbs: Any) -> None:
     add("--json", action="store_true", help="print JSON, for machines")
 
 
+def add_trace(verbs: Any) -> None:
+    """Add the verb trace and its options."""
+    verb = add_verb(
+        verbs, "trace", "write every intermediate of a call to a folder",
+        f'"{EXAMPLE}" --grad --out reference',
+        description="Run a model on texts, or on arrays, and write every array on the "
+        "way: trace.safetensors,\nand manifest.json, which tells of each its shape, "
+        "formula, what it is computed from, and\nhow far float32 strays from float64.",
+        closing="then: python -m distilbert_np compare reference MINE",
+    )
+    verb.set_defaults(run=trace)
+    add_texts(verb, "a text, in quotes; of a multiple-choice model, an ending")
+    add = verb.add_argument
+    add("--file", metavar="FILE", help=TEXT_FILE)
+    add(
+        "--inputs", metavar="FILE",
+        help="in place of texts: the arguments of the call (input_ids, attention_mask, "
+        "labels, …) as .json, .safetensors or .npz",
+    )
+    add("--out", required=True, metavar="FOLDER", help="where the trace is written to")
+    add("--model", default="tiny", help=f"{MODELS} (default: tiny)")
+    add_head(verb, "the head to run")
+    add(
+        "--grad", action="store_true",
+        help="also the loss, and its gradient by every parameter and hidden state; "
+        "labels are made up if there are none",
+    )
+    add("--teacher", metavar="MODEL", help="the loss is that of distillation from this")
+    add(
+        "--dtype", choices=("float64", "float32"), default="float64",
+        help="precision (default: float64, the truth that float32 is measured by)",
+    )
+    add(
+        "--only", action="append", metavar="PATTERN",
+        help="write these arrays alone, beside the inputs: '*.output_layer_norm'",
+    )
+    add("--npy", action="store_true", help="write a file NAME.npy for each array")
+    add("--json", action="store_true", help="print JSON, for machines")
+
+
+def add_compare(verbs: Any) -> None:
+    """Add the verb compare and its options."""
+    verb = add_verb(
+        verbs, "compare", "tell where a port's arrays first go wrong, and why",
+        "reference mine.safetensors --map names.json",
+        description="Compare what a port computed with a trace. Each step is run again "
+        "in float64 from the\nport's own inputs, so that errors which were inherited "
+        "are told from those which were added;\nand what was added is a bug if it is "
+        "more than rounding. Exit status: 0 no bug, 1 a bug, 2\nthe files cannot be "
+        "compared.",
+        closing="names.json: {\"their name, layer {i}\": \"our name, layer {i}\"}",
+    )
+    verb.set_defaults(run=compare)
+    add = verb.add_argument
+    add("reference", metavar="REF", help="a folder that trace wrote")
+    add(
+        "mine", metavar="MINE",
+        help="the port's arrays: .safetensors, .npz, or a folder with a file NAME.npy "
+        "for each; some of them will do, in any layout",
+    )
+    add("--map", metavar="FILE", help="a JSON object of MINE's names and REF's")
+    add("--model", help="where the reference's model is now, if it was moved")
+    add(
+        "--tolerance", type=float, default=16.0, metavar="N",
+        help="how many times float32's own error counts as rounding (default: 16)",
+    )
+    add("--plot", metavar="FILE", help="draw the errors: a figure, .png or .svg")
+    add("--json", action="store_true", help="print JSON, for machines")
+
+
 def add_train(verbs: Any) -> None:
     """Add the verb train and its options."""
     train_verb = verbs.add_parser(
@@ -406,6 +479,12 @@ def add_parity(verbs: Any) -> None:
     add("--json", action="store_true", help="print JSON, for machines")
 
 
+def add_model(verb: argparse.ArgumentParser) -> None:
+    """Add the options that choose a model."""
+    verb.add_argument("--model", default="tiny", help=f"{MODELS} (default: tiny)")
+    add_dtype(verb)
+
+
 def add_head(verb: argparse.ArgumentParser, what: str) -> None:
     """Add the option that chooses a head."""
     verb.add_argument(
@@ -413,12 +492,6 @@ def add_head(verb: argparse.ArgumentParser, what: str) -> None:
         type=lambda name: name.replace("-", "_"),
         help=f"{what}: {', '.join(HEADS)} (default: the model's own)",
     )
-
-
-def add_model(verb: argparse.ArgumentParser) -> None:
-    """Add the options that choose a model."""
-    verb.add_argument("--model", default="tiny", help=f"{MODELS} (default: tiny)")
-    add_dtype(verb)
 
 
 def add_dtype(verb: argparse.ArgumentParser) -> None:
@@ -444,6 +517,20 @@ def inspect(arguments: argparse.Namespace) -> None:
     held = told["weights"]
     if held and held["complaints"]:
         raise CheckpointError(f"{held['source']}: {'; '.join(held['complaints'][:4])}")
+
+
+def trace(arguments: argparse.Namespace) -> None:
+    """Answer a trace command: run a model, and write every array on the way."""
+    from .commands import trace as command  # here, since it takes its time
+
+    command.trace(arguments)
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """Answer a compare command; the status is 1 if the port goes wrong."""
+    from .commands import compare as command  # here, since it takes its time
+
+    return command.compare(arguments)
 
 
 def train(arguments: argparse.Namespace) -> None:
@@ -529,7 +616,7 @@ def parity(arguments: argparse.Namespace) -> int:
     """Answer a parity command: print the table; return 0 if all agrees, else 1."""
     from .parity import live  # here, since it takes its time
 
-    told = live.compare(
+    told = live.side_by_side(
         arguments.model, arguments.head, arguments.onnx, arguments.text
     )
     print(json.dumps(told) if arguments.json else live.as_text(told))
@@ -573,7 +660,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = show_warning
-            status = parsed.run(parsed) or 0
+            status = parsed.run(parsed)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -583,7 +670,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (DistilBertError, OSError) as error:
         print(f"{parsed.verb}: {error}", file=sys.stderr)
         return 2
-    return status
+    return status or 0
 
 
 if __name__ == "__main__":

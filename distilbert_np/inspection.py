@@ -28,17 +28,7 @@ from .trace import check_head
 from .trees import Tree, flatten
 from .weights import DECODER, WORDS, Stored, in_numbers
 
-CLASSES = {
-    model_class.head: model_class.__name__
-    for model_class in (
-        models.DistilBertModel,
-        models.DistilBertForMaskedLM,
-        models.DistilBertForSequenceClassification,
-        models.DistilBertForTokenClassification,
-        models.DistilBertForQuestionAnswering,
-        models.DistilBertForMultipleChoice,
-    )
-}
+CLASSES = {head: known.__name__ for head, known in models.CLASSES.items()}
 STACK = "transformer.layer"
 
 

@@ -566,3 +566,16 @@ class DistilBertForMultipleChoice(DistilBertPreTrainedModel):
                 douts["loss"], logits, trace["inputs"]["labels"]
             )
         return heads.choice_head_backward(dlogits, h, self.params, trace["head"])
+
+
+CLASSES: dict[str, type[DistilBertPreTrainedModel]] = {
+    model_class.head: model_class
+    for model_class in (
+        DistilBertModel,
+        DistilBertForMaskedLM,
+        DistilBertForSequenceClassification,
+        DistilBertForTokenClassification,
+        DistilBertForQuestionAnswering,
+        DistilBertForMultipleChoice,
+    )
+}

@@ -159,6 +159,9 @@ def as_params(tensors: dict[str, Array], head: str) -> Tree:
 WEIGHT_DTYPES = {
     "F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16,
 }
+DTYPES = WEIGHT_DTYPES | {
+    "I64": np.int64, "I32": np.int32, "U8": np.uint8, "BOOL": np.bool_,
+}
 
 
 class Stored(NamedTuple):
@@ -206,10 +209,10 @@ def map_file(path: Path) -> dict[str, Stored]:
 
 
 def view(mapping: mmap.mmap, start: int, entry: Tree) -> Array:
-    """Return a tensor of a mapped file; where it is no weight's type, its bytes."""
+    """Return a tensor of a mapped file; where its type is unusual, its bytes."""
     first, end = entry["data_offsets"]
-    if entry["dtype"] in WEIGHT_DTYPES:
-        shape, dtype = entry["shape"], WEIGHT_DTYPES[entry["dtype"]]
+    if entry["dtype"] in DTYPES:
+        shape, dtype = entry["shape"], DTYPES[entry["dtype"]]
     else:
         shape, dtype = (end - first,), np.uint8
     return np.ndarray(shape, dtype, mapping, start + first)
@@ -434,7 +437,7 @@ def save_tensors(tensors: dict[str, Array], path: Path) -> None:
 
     # The library writes an array's memory as it lies: a transposed one comes out
     # scrambled unless it is laid straight first.
-    straight = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    straight = {name: np.asarray(a, order="C") for name, a in tensors.items()}
     try:
         save_file(straight, path, metadata={"format": "pt"})  # transformers' own format
     except SafetensorError as error:             # the disk is full, say

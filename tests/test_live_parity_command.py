@@ -16,9 +16,9 @@ from torch_side import BERT, randomised, theirs
 from distilbert_np import DistilBertConfig, DistilBertForMaskedLM, ffn, functions
 from distilbert_np.__main__ import main
 from distilbert_np.hub import TINY
-from distilbert_np.losses import IGNORED
+from distilbert_np.parity import live
 from distilbert_np.parity import theirs as others
-from distilbert_np.parity.batch import for_head, sample_inputs
+from distilbert_np.parity.batch import sample_inputs
 from distilbert_np.parity.differences import value_rows
 from distilbert_np.trees import flatten
 from distilbert_np.weights import HEADS
@@ -149,12 +149,8 @@ def test_minilm_agrees_on_texts(tells):
     assert told["inputs_shape"] == [2, 9]
 
 
-@pytest.mark.parametrize("head", ["masked_lm", "sequence", "token"])
-def test_some_labels_are_ignored_and_rows_hide_all_sorts(head):
-    config = DistilBertConfig(num_labels=3)
-    batch = for_head(sample_inputs(config), config, head)
-    ignored = batch["labels"] == IGNORED
-    assert ignored.any() and not ignored.all()
+def test_the_batch_hides_all_sorts():
+    batch = sample_inputs(DistilBertConfig())
     seen = batch["attention_mask"]
     assert seen.shape == (6, 24) and [*seen.sum(axis=1)] == [24, 12, 12, 23, 1, 0]
     assert [*seen[:, 0]] == [1, 1, 0, 0, 1, 0] and batch["input_ids"].max() > 30000
@@ -225,12 +221,21 @@ def test_more_is_allowed_where_torch_itself_is_off():
              "float32": others.Computed({"loss": exact + error}, {})}
             for error in (ours, torchs)
         ]
-        (found,) = value_rows(*sides)
+        (found,) = value_rows(*sides, seen=np.ones((1, 3), bool))
         return found
 
     assert row(ours=1.0e-5, torchs=0).excess < 1 < row(ours=1.3e-5, torchs=0).excess
     assert row(ours=1.9e-2, torchs=1e-2).excess < 1 < row(2.1e-2, 1e-2).excess
     assert row(ours=np.nan, torchs=0).excess == np.inf
+
+
+def test_in_float32_hidden_tokens_do_not_count_and_in_float64_they_do():
+    exact, seen = np.ones((1, 2, 3)), np.array([[True, False]])
+    off = exact + ~seen[..., None]
+    right = {dtype: others.Computed({"h": exact}, {}) for dtype in live.DTYPES}
+    for dtype, excess in (("float32", 0), ("float64", 1e12)):
+        ours = right | {dtype: others.Computed({"h": off}, {})}
+        assert value_rows(ours, right, seen)[0].excess == pytest.approx(excess)
 
 
 # --- an .onnx file --------------------------------------------------------------------

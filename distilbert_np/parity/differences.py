@@ -9,10 +9,10 @@ from ..config import DistilBertConfig
 from ..errors import InputError
 from ..functions import Array
 from ..trees import Tree
-from .bounds import FLOAT64_BOUND, GRADIENT_BOUND, float32_bound, last_states, vanishes
+from .bounds import FLOAT64_BOUND, GRADIENT_BOUND, float32_bound, vanishes
+from .steps import GRADIENTS, last_state
 from .theirs import Computed
 
-GRADIENTS = "gradients."
 # A model may amplify rounding beyond the bound: then so many times the error that the
 # other side has, too.
 AMPLIFIED = 2
@@ -66,14 +66,17 @@ def worst_of(*shares: float) -> float:
     return max(math.inf if math.isnan(share) else share for share in shares)
 
 
-def value_rows(ours: Sides, theirs: Sides) -> list[Row]:
-    """Return a row for each array of the forward pass, in computing order."""
+def value_rows(ours: Sides, theirs: Sides, seen: Array) -> list[Row]:
+    """Return a row for each array of the forward pass, in computing order.
+
+    In float64 of all of it; in float32 of the tokens that are `seen` (B, L).
+    """
     rows = []
     for name, exact in theirs["float64"].values.items():
-        torch = error(theirs["float32"].values[name], exact)
+        torch = error(theirs["float32"].values[name], exact, seen)
         rows.append(Row(
             name, share(ours["float64"].values[name], exact), FLOAT64_BOUND,
-            error(ours["float32"].values[name], exact), torch,
+            error(ours["float32"].values[name], exact, seen), torch,
             max(float32_bound(exact), AMPLIFIED * torch),
         ))
     return rows
@@ -117,8 +120,14 @@ def group_of(parameter: str) -> str:
     return first if first == "embeddings" else "head"
 
 
-def error(found: Array, exact: Array) -> float:
-    """Return the largest difference; NaN where there is one."""
+def error(found: Array, exact: Array, seen: Array | None = None) -> float:
+    """Return the largest difference, NaN where there is one.
+
+    Of vectors (B, L, D) only those of tokens that are `seen` count, if it is given: a
+    model is not trained to give the others sense, and may amplify rounding there.
+    """
+    if seen is not None and exact.ndim == 3:
+        found, exact = found[seen], exact[seen]
     return float(np.abs(found - exact).max())
 
 
@@ -149,7 +158,7 @@ def with_outputs(
 
     The first of the outputs comes first of all.
     """
-    states = {"last_hidden_state": values[last_states(config)]}
+    states = {"last_hidden_state": values[last_state(config.n_layers)]}
     if head == "base":
         return states | values
     logits = values["head.logits"]
@@ -174,13 +183,13 @@ def counterparts(
 
 
 def onnx_row(
-    name: str, counterpart: str, found: Array, exact: Array, ours: Array
+    name: str, counterpart: str, found: Array, exact: Array, ours: Array, seen: Array
 ) -> OnnxRow:
     """Return how far an output is off; raise InputError if its shape is another."""
     if found.shape != exact.shape:
         raise InputError(
             f"--onnx: {name} has shape {found.shape}, {counterpart} has {exact.shape}"
         )
-    rounding = error(ours, exact)
+    rounding = error(ours, exact, seen)
     bound = max(float32_bound(exact), AMPLIFIED * rounding)
-    return OnnxRow(name, counterpart, error(found, exact), rounding, bound)
+    return OnnxRow(name, counterpart, error(found, exact, seen), rounding, bound)

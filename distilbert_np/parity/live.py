@@ -6,24 +6,22 @@ itself is as far off, it is rounding.
 """
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import wrap
 
-from .. import bert, hub, inspection, models, weights
+from .. import bert, hub, inspection, weights
 from ..config import DistilBertConfig
 from ..errors import InputError
 from ..functions import Array
 from ..inspection import MOST_LETTERS, aligned
 from ..trees import Tree, flatten
-from .batch import Batch, cotangent, for_head, sample_inputs, text_inputs
+from .batch import Batch, as_choices, sample_inputs, text_inputs
 from .bounds import FLOAT64_BOUND, GRADIENT_BOUND
 from .differences import (
     AMPLIFIED,
-    GRADIENTS,
     Sides,
     as_data,
     counterparts,
@@ -33,6 +31,7 @@ from .differences import (
     value_rows,
     with_outputs,
 )
+from .steps import GRADIENTS
 from .theirs import (
     TORCH,
     Computed,
@@ -42,6 +41,7 @@ from .theirs import (
     run_torch,
     versions,
 )
+from .tracing import default_labels, load_model
 
 ONNX = ("onnxruntime",)
 DTYPES = ("float64", "float32")
@@ -69,7 +69,7 @@ class Subject:
         return self.our_class.removeprefix("Distil") if self.is_bert else self.our_class
 
 
-def compare(
+def side_by_side(
     name: str, head: str | None = None, onnx: str | None = None,
     texts: Sequence[str] = (),
 ) -> Tree:
@@ -85,17 +85,25 @@ def compare(
         subject = open_subject(name, head, Path(scratch))
         config = subject.config
         inputs = text_inputs(name, texts, config) if texts else sample_inputs(config)
-        batch = for_head(inputs, config, subject.head)
+        batch = as_choices(inputs) if subject.head == "multiple_choice" else inputs
         outputs = run_onnx(Path(onnx), batch) if onnx else {}
-        start = cotangent(config, inputs) if subject.head == "base" else None
+        model = load_model(subject.folder, subject.head, "float64")
+        batch = batch | default_labels(model, batch)
+        seen = inputs["attention_mask"].astype(bool)                     # (B, L)
+        start = batch.pop("last_hidden_state_gradient", None)
+        if start is not None:
+            start *= seen[..., None]
         ours = {dtype: run_ours(subject, dtype, batch, start) for dtype in DTYPES}
         theirs = {} if not_installed(TORCH) else {
             dtype: run_theirs(subject, dtype, batch, start) for dtype in DTYPES
         }
-    told = describe(name, subject, inputs) | beside_torch(subject, ours, theirs)
+    told = describe(name, subject, inputs)
+    told |= beside_torch(subject, ours, theirs, seen)
     if onnx:
         told["versions"] |= versions(ONNX)
-        told["onnx"] = {"file": onnx} | beside_onnx(outputs, subject, ours, theirs)
+        told["onnx"] = {"file": onnx} | beside_onnx(
+            outputs, subject, ours, theirs, seen
+        )
     return told | {"agrees": all(row["agrees"] for row in all_rows(told))}
 
 
@@ -115,10 +123,7 @@ def open_subject(name: str, head: str | None, scratch: Path) -> Subject:
     needed = weights.parameter_shapes(config, head)
     lacking = [parameter for parameter in needed if parameter not in stored]
     if lacking:
-        model_class = getattr(models, inspection.CLASSES[head])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)     # the table says it
-            model = model_class.from_pretrained(folder, dtype="float64")
+        model = load_model(folder, head, "float64")
         folder, is_bert = scratch / "whole", False
         model.save_pretrained(folder)
     left_out = [] if asked or named in (None, head) else config.architectures
@@ -142,8 +147,7 @@ def run_ours(
 
     Backward starts from the loss, or from `start`, a gradient of the last hidden state.
     """
-    model_class = getattr(models, subject.our_class)
-    model = model_class.from_pretrained(subject.folder, dtype=dtype)
+    model = load_model(subject.folder, subject.head, dtype)
     out = model(**batch, trace=True)
     cotangents = None if start is None else {"last_hidden_state": start}
     gradients = flatten(model.backward(out, cotangents)).items()
@@ -158,13 +162,13 @@ def run_theirs(
     return run_torch(subject.their_class, subject.folder, dtype, batch, start)
 
 
-def beside_torch(subject: Subject, ours: Sides, theirs: Sides) -> Tree:
+def beside_torch(subject: Subject, ours: Sides, theirs: Sides, seen: Array) -> Tree:
     """Return the rows of what both sides compute, and which gradients one side lacks.
     """
     if not theirs:
         return {"rows": [], "gradients": [], "not_compared": []}
     gradients = gradient_rows(subject.config, subject.head, ours, theirs)
-    rows = [*value_rows(ours, theirs), *grouped(gradients)]
+    rows = [*value_rows(ours, theirs, seen), *grouped(gradients)]
     names = ours["float64"].gradients.keys() ^ theirs["float64"].gradients.keys()
     return {
         "rows": [as_data(row) for row in rows],
@@ -174,7 +178,8 @@ def beside_torch(subject: Subject, ours: Sides, theirs: Sides) -> Tree:
 
 
 def beside_onnx(
-    outputs: dict[str, Array], subject: Subject, ours: Sides, theirs: Sides
+    outputs: dict[str, Array], subject: Subject, ours: Sides, theirs: Sides,
+    seen: Array,
 ) -> Tree:
     """Return the rows of an .onnx file's outputs, and which have no counterpart.
 
@@ -193,7 +198,7 @@ def beside_onnx(
             f"trace, found {weights.listing(list(outputs))}"
         )
     rows = [
-        onnx_row(name, there, outputs[name], exact[there], single[there])
+        onnx_row(name, there, outputs[name], exact[there], single[there], seen)
         for name, there in known.items()
     ]
     return {
@@ -213,14 +218,15 @@ WIDTH = 88                                       # columns of a sentence
 LEGEND = (
     "float64: how far ours is off PyTorch's, as a share of the largest value; the "
     f"bound is {FLOAT64_BOUND:.0e}, for gradients {GRADIENT_BOUND['float64']:.0e}. "
-    "float32: the largest error of ours, and of PyTorch, against PyTorch's float64; of "
-    "gradients as a share of the largest. Where a model amplifies rounding, the bound "
-    f"is {AMPLIFIED} times PyTorch's own error. A row of gradients is its worst one."
+    "float32: the largest error of ours, and of PyTorch, against PyTorch's float64, at "
+    "tokens in sight; of gradients as a share of the largest. Where a model amplifies "
+    f"rounding, the bound is {AMPLIFIED} times PyTorch's own error. A row of gradients "
+    "is its worst one."
 )
 
 
 def as_text(told: Tree) -> str:
-    """Return what `compare` tells as text, of 100 columns at most."""
+    """Return what `side_by_side` tells as text, of 100 columns at most."""
     sections = [title(told), *tables(told), notes(told), summary(told)]
     return "\n\n".join("\n".join(lines) for lines in sections if lines)
 

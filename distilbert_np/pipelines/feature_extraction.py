@@ -75,6 +75,13 @@ class EmbedPipeline(Pipeline):
 
     def means(self, ids: Array, mask: Array) -> Array:
         """Return the mean of each row's hidden states, (B, D), without the padding."""
-        h = self.model(ids, mask).last_hidden_state                      # (B, L, D)
-        lengths = mask.sum(axis=1)                                       # (B,)
-        return np.stack([h[i, :n].mean(axis=0) for i, n in enumerate(lengths)])
+        return mean_in_sight(self.model(ids, mask).last_hidden_state, mask)
+
+
+def mean_in_sight(h: Array, mask: Array) -> Array:               # (B, L, D) -> (B, D)
+    """Return the mean of each text's vectors over the tokens in sight; 0 if none is."""
+    seen = mask.astype(bool)                                     # (B, L)
+    return np.stack([
+        states[row].sum(axis=0) / max(1, int(row.sum()))
+        for states, row in zip(h, seen, strict=True)
+    ])

@@ -64,6 +64,85 @@ def draw_growth(
     axes.legend(fontsize=12, loc="upper left")
 
 
+def parity_figure(rows: list[dict[str, Any]], tolerance: float) -> Any:
+    """Return a figure of the error of each array of a port, over what rounding makes.
+
+    `rows` are those of `compare --json`. What the port's own steps added stands over
+    the band of rounding, which ends at `tolerance` times float32's own error.
+    """
+    from matplotlib.figure import Figure
+
+    judged = [row for row in rows if row["floor"]]
+    figure = Figure(figsize=(15, 7), layout="constrained")
+    axes = figure.subplots()
+    draw_parity(axes, judged, tolerance)
+    mark_parts(axes, [part_of(row["name"]) for row in judged])
+    wrong = [row for row in judged if row["state"] == "bug"]
+    axes.set_title(
+        f"first divergent: {wrong[0]['name']}" if wrong
+        else "no bug: every step adds rounding alone", fontsize=18,
+    )
+    return figure
+
+
+def draw_parity(axes: Any, rows: list[dict[str, Any]], tolerance: float) -> None:
+    """Draw the errors of arrays, in computing order, over the band of rounding.
+
+    What is added stands as many times above float32's own error as it is by the measure
+    that shows it better: the largest error, or the root of the mean square.
+    """
+    x = np.arange(len(rows))
+    floor = np.array([row["floor"] for row in rows])
+    totals = np.array([row["total"] or np.nan for row in rows], float)
+    highest = np.nanmax([totals, tolerance * floor])         # stands for infinity
+    axes.set_yscale("log")
+    axes.set_ylim(floor.min() / 10, highest * 1000)          # the legend needs room
+    axes.fill_between(
+        x, floor.min() / 10, tolerance * floor, step="mid", color="0.85",
+        label=f"rounding: up to {tolerance:g} × float32's own",
+    )
+    axes.plot(x, totals, color=BLUE, linewidth=2, label="off by, in all")
+    for is_bug, marker, color, label in (
+        (False, "o", BLACK, "added by this step"),
+        (True, "D", ORANGE, "added by this step: a bug"),
+    ):
+        chosen = [i for i in x if (rows[i]["state"] == "bug") == is_bug]
+        added = [
+            highest if rows[i]["times"] is None else rows[i]["times"] * floor[i]
+            for i in chosen
+        ]
+        axes.plot(
+            chosen, added, marker, color=color, markersize=11 if is_bug else 6,
+            markeredgecolor=BLACK, label=label,
+        )
+    axes.set_ylabel("error", fontsize=16)
+    axes.tick_params(labelsize=14)
+    axes.legend(fontsize=14, loc="upper left", framealpha=1)
+    axes.set_xlim(-1, len(rows))
+
+
+def mark_parts(axes: Any, parts: list[str]) -> None:
+    """Name the parts of a model along the x-axis, with a line between them."""
+    starts = [i for i, part in enumerate(parts) if i == 0 or part != parts[i - 1]]
+    for start in starts[1:]:
+        axes.axvline(start - 0.5, color="0.6", linewidth=1)
+    middles = np.add(starts, [*starts[1:], len(parts)]) / 2 - 0.5
+    labels = [parts[start] for start in starts]
+    axes.set_xticks(middles, labels, rotation=35, ha="right", rotation_mode="anchor")
+
+
+def part_of(name: str) -> str:
+    """Return the part of a model that an array belongs to, in short."""
+    where = name.removeprefix("gradients.")
+    if where.startswith("transformer.layer."):
+        part = f"layer {where.split('.')[2]}"
+    elif where.startswith(("embeddings.", "sentence.", "distillation.", "loss")):
+        part = where.partition(".")[0]
+    else:
+        part = "head"
+    return part if name == where else f"∂ {part}"
+
+
 def save_figure(figure: Any, path: Path) -> None:
     """Write a figure as .png or .svg, as the name says."""
     figure.savefig(path, dpi=150)

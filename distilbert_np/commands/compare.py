@@ -1,0 +1,48 @@
+"""The verb compare: where a port's arrays first go wrong, and the likely cause."""
+
+import argparse
+import json
+from pathlib import Path
+
+from ..errors import InputError
+from ..files import system_errors
+from ..parity import report
+from ..parity.compare import Comparison, compare_traces
+from ..parity.traces import Trace, model_of, read_arrays, read_map, read_trace, renamed
+from ..weights import listing
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """Answer a compare command; return 0 if the port is right, 1 if it goes wrong."""
+    reference = read_trace(arguments.reference)
+    shown = read_arrays(arguments.mine)
+    if arguments.map:
+        shown = renamed(shown, read_map(arguments.map))
+    name = model_of(reference, arguments.model)
+    compared = compare_traces(reference, shown, name, arguments.tolerance)
+    refuse_strangers(arguments.mine, compared)
+    if arguments.plot:
+        plot(reference, compared, arguments.plot)
+    told = report.as_json(compared) if arguments.json else None
+    print(json.dumps(told) if told else report.as_text(compared))
+    return 1 if compared.wrong else 0
+
+
+def refuse_strangers(path: str, compared: Comparison) -> None:
+    """Raise InputError if nothing that a port shows has a name that is known here."""
+    if all(row.state == "missing" for row in compared.rows):
+        raise InputError(
+            f"{path}: none of its names is one of the reference's: "
+            f"{listing(compared.unknown, 3)}; --map FILE tells which are which"
+        )
+
+
+def plot(reference: Trace, compared: Comparison, path: str) -> None:
+    """Draw the errors into a file, .png or .svg."""
+    from ..teaching.figures import FORMATS, parity_figure, save_figure
+
+    if Path(path).suffix not in FORMATS:
+        raise InputError(f"--plot: expected a name ending in {' or '.join(FORMATS)}")
+    figure = parity_figure(report.as_json(compared)["rows"], compared.tolerance)
+    with system_errors(path, "written"):
+        save_figure(figure, Path(path))

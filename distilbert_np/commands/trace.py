@@ -1,0 +1,106 @@
+"""The verb trace: every array of one call, written to a folder."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from ..config import DistilBertConfig
+from ..errors import InputError
+from ..files import read_json
+from ..inspection import named_head
+from ..parity.traces import ARRAYS, MANIFEST, read_arrays, trace_model
+from ..tokenizer import DistilBertTokenizer
+from ..trees import Tree
+from .given import given
+
+INPUTS = (
+    "input_ids", "inputs_embeds", "attention_mask", "position_ids", "head_mask",
+    "labels", "start_positions", "end_positions", "last_hidden_state_gradient",
+)
+
+
+def trace(arguments: argparse.Namespace) -> None:
+    """Answer a trace command: run the model, write the arrays, say what there is."""
+    head = arguments.head or own_head(arguments.model)
+    if arguments.inputs:
+        inputs = read_inputs(arguments.inputs)
+    else:
+        texts = [one.inputs for one in given(arguments.texts, arguments.file, text_of)]
+        inputs = tokenized(arguments.model, texts, head)
+    manifest = trace_model(
+        arguments.out, arguments.model, inputs, head, gradients=arguments.grad,
+        teacher=arguments.teacher, dtype=arguments.dtype, only=arguments.only or (),
+        npy=arguments.npy,
+    )
+    told = summary(arguments.out, manifest)
+    print(json.dumps(told) if arguments.json else as_text(told))
+
+
+def own_head(name: str) -> str:
+    """Return the head that a model was trained with, by its configuration."""
+    return named_head(DistilBertConfig.from_pretrained(name)) or "base"
+
+
+def text_of(row: Any) -> str:
+    """Return the text of a row of a file."""
+    return row["text"]
+
+
+def tokenized(name: str, texts: list[str], head: str) -> Tree:
+    """Return ids and mask of texts, (B, L), or (1, C, L) if they are choices."""
+    tokenizer = DistilBertTokenizer.from_pretrained(name)
+    encoded = tokenizer(texts, padding=True, truncation=True, return_tensors="np")
+    names = ("input_ids", "attention_mask")
+    if head == "multiple_choice":
+        return {name: encoded[name][None] for name in names}
+    return {name: encoded[name] for name in names}
+
+
+def read_inputs(path: str) -> Tree:
+    """Return the arguments of a call from a file: JSON, or arrays, such as a trace's.
+    """
+    if Path(path).suffix == ".json":
+        found = read_json(Path(path), InputError)
+    else:
+        found = {name: shown.array for name, shown in read_arrays(path).items()}
+    if any(name.startswith("inputs.") for name in found):
+        return of_trace(found)
+    if unknown := sorted(set(found) - {*INPUTS}):
+        expected = ", ".join(INPUTS)
+        raise InputError(f"{path}: found {unknown[0]}, expected some of {expected}")
+    return found
+
+
+def of_trace(arrays: Tree) -> Tree:
+    """Return the arguments of the call that a trace is of."""
+    inputs = {
+        name: arrays[f"inputs.{name}"] for name in INPUTS if f"inputs.{name}" in arrays
+    }
+    if "inputs.n_choices" in arrays:             # choices are laid out as texts there
+        count = int(arrays["inputs.n_choices"])
+        for name in ("input_ids", "inputs_embeds", "attention_mask"):
+            if name in inputs:
+                shape = inputs[name].shape
+                inputs[name] = inputs[name].reshape(-1, count, *shape[1:])
+    return inputs
+
+
+def summary(folder: str, manifest: Tree) -> Tree:
+    """Return what was written, for people or machines."""
+    letters = manifest["letters"]
+    return {
+        "folder": folder, "model": manifest["model"], "head": manifest["head"],
+        "dtype": manifest["dtype"], "batch": letters["B"], "length": letters["L"],
+        "arrays": len(manifest["tensors"]),
+    }
+
+
+def as_text(told: Tree) -> str:
+    """Return what was written, in lines."""
+    texts = f"{told['batch']} text" + ("s" if told["batch"] > 1 else "")
+    return (
+        f"{told['model']} ({told['head']}), {texts} of {told['length']} tokens, "
+        f"{told['dtype']}: {told['arrays']} arrays\n"
+        f"in {told['folder']}: {ARRAYS}; names, shapes and formulas in {MANIFEST}"
+    )

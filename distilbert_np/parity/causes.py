@@ -1,0 +1,369 @@
+"""Likely causes: why a port's array is not what its own inputs make of it.
+
+What ports get wrong (alternatives.py) is tried on those inputs. What gives the port's
+array, up to rounding, is what the port does. Where nothing does, the error itself is
+described: a factor, a vector too much, the places where it stands.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from ..attention import merge_heads
+from ..functions import Array, as_rows
+from ..models import DistilBertPreTrainedModel as Model
+from ..weights import listing
+from .alternatives import ALTERNATIVES, other_layer
+from .rounding import FLOAT32, Size, difference, size
+from .steps import Operation, Place, Step, outcome, run
+
+# What each cause means. The zoo's faults go by the same names.
+MEANING = {
+    "embeddings-scaled": "the word embeddings are multiplied by √D",
+    "positions-off-by-one": "the positions do not start at 0",
+    "positions-counted-in-sight": "positions are counted from the first token in sight",
+    "positions-missing": "no position embeddings are added",
+    "sinusoidal-regenerated": "positions are sines and cosines, not the stored table",
+    "token-types-added": "one vector is added to every token: token types, which "
+    "DistilBERT does not have",
+    "embeddings-not-normalised": "the embeddings have no LayerNorm",
+    "embeddings-added-to-their-norm": "the embeddings are added to their LayerNorm",
+    "norm-missing": "there is no LayerNorm",
+    "norm-eps-1e-3": "LayerNorm's epsilon is 1e-3, not 1e-12",
+    "norm-eps-1e-5": "LayerNorm's epsilon is 1e-5, not 1e-12",
+    "norm-eps-1e-6": "LayerNorm's epsilon is 1e-6, not 1e-12",
+    "norm-eps-outside-root": "LayerNorm's epsilon is added to the deviation, not "
+    "to the variance",
+    "norm-unbiased-variance": "LayerNorm's variance divides by D − 1, not by D",
+    "norm-params-missing": "LayerNorm's gain and bias are 1 and 0, not the stored ones",
+    "norm-params-swapped": "LayerNorm has the gain and bias of the block's other one",
+    "norm-without-mean": "LayerNorm does not subtract the mean",
+    "norm-wrong-axis": "LayerNorm is over the tokens of a text, not over a token's "
+    "numbers",
+    "bias-dropped": "the bias is not added",
+    "key-bias-dropped": "the bias is not added; no output can show it: softmax "
+    "does not see what is added to a whole row of scores",
+    "weight-transposed": "the weight is used as W, not as Wᵀ",
+    "layers-swapped": "the parameters are another layer's",
+    "query-key-swapped": "the parameters are those of q, k and v in another order",
+    "pre-norm": "LayerNorm comes before attention, not after the sum",
+    "heads-not-transposed": "heads are split by reshape alone, without the transpose: "
+    "tokens are mixed",
+    "heads-interleaved": "heads take every H-th number, not K consecutive ones",
+    "heads-not-merged-back": "heads are merged by reshape alone, without the transpose",
+    "scores-scaled-by-dim": "scores are divided by √D, not by √K",
+    "scores-scaled-by-head-size": "scores are divided by K, not by √K",
+    "scores-not-scaled": "scores are not divided by √K",
+    "scores-transposed": "scores are k qᵀ, not q kᵀ",
+    "scores-masked-already": "these are the scores after the mask was added, which is "
+    "no fault: leave them out, or show those before it",
+    "mask-ignored": "hidden tokens are seen: the attention mask is ignored",
+    "mask-inverted": "hidden tokens are seen, the others not: the mask is inverted",
+    "mask-fill-1e4": "hidden scores get −10,000, not the lowest number: a row that "
+    "sees nothing is not uniform",
+    "mask-fill-infinity": "hidden scores are −∞: a row that sees nothing is NaN",
+    "mask-after-softmax": "the mask comes after softmax: rows do not add up to 1",
+    "mask-on-queries": "hidden tokens are not only unseen, they see nothing either",
+    "causal-mask": "tokens see only what stands before them",
+    "softmax-wrong-axis": "softmax is not over the keys, the last axis",
+    "weights-transposed": "the values are weighed with the weights' transpose",
+    "residual-missing": "the residual is not added",
+    "residual-alone": "what the layer returns is not added to the residual",
+    "residual-from-block-input": "the residual is the block's input, not what the "
+    "feed-forward network read",
+    "gelu-tanh": "GELU is the tanh approximation, not the exact one",
+    "gelu-quick": "GELU is x·σ(1.702x), not the exact one",
+    "gelu": "the activation is GELU",
+    "relu": "the activation is ReLU",
+    "silu": "the activation is SiLU",
+    "activation-missing": "there is no activation",
+    "head-activation-missing": "there is no activation in the head",
+    "decoder-transposed": "the decoder's (V, D) numbers are read as (D, V)",
+    "decoder-untied": "the decoder is another matrix than the word embeddings",
+    "other-weights": "it is a linear function of its input, but with another weight",
+    "pooler-tanh": "the head has tanh, as BERT's pooler, not ReLU",
+    "last-token-taken": "the last token is taken, not the first",
+    "first-token-taken": "the first token is taken, not the mean",
+    "tokens-averaged": "the mean of the tokens is taken, not the first",
+    "padding-averaged-in": "the mean is over all tokens, padding included",
+    "ignored-labels-counted": "labels of −100 are counted, as 0",
+    "loss-over-all-places": "the sum is divided by the number of all labels, those of "
+    "−100 included",
+    "loss-summed": "it is of the sum, not the mean",
+    "tied-gradient-forgotten": "the tied decoder's share of the gradient is missing",
+    "input-gradient-forgotten": "the gradient is the decoder's share alone",
+    "pad-row-gradient": "the row of the padding token gets a gradient from the input",
+    "float16-accumulation": "it is computed in float16",
+    "bfloat16": "it is computed from factors rounded to bfloat16",
+    "tf32": "it is computed from factors rounded to TF32, or to float16",
+    "constant-factor": "all of it is multiplied by one number",
+    "constant-added": "one vector is added to every row",
+    "not-finite": "it holds NaN or infinity",
+    "forward-differs": "a consequence: the way there went through another function, "
+    "and this is the derivative of that",
+    "inputs-differ": "the input is another one",
+    "unknown": "none that is known here",
+}
+
+
+class Finding(NamedTuple):
+    """A cause, by its name; how well it explains the array; what else is to be said.
+
+    times  how many times float32's error is left, if the cause is taken for true
+    """
+
+    cause: str
+    times: float | None = None
+    detail: str = ""
+
+    @property
+    def meaning(self) -> str:
+        """The cause in words."""
+        return MEANING[self.cause] + (f" ({self.detail})" if self.detail else "")
+
+
+# What goes by another name where it stands.
+NAMES = {
+    ("embeddings.LayerNorm", "norm-missing"): "embeddings-not-normalised",
+    ("attention.k", "bias-dropped"): "key-bias-dropped",
+    ("head.activation", "activation-missing"): "head-activation-missing",
+}
+
+
+def causes_at(step: Step) -> Iterator[tuple[str, int, Operation]]:
+    """Yield what may be wrong at a step: a cause, its variant, what it does there."""
+    for name, runs in ALTERNATIVES.get(step.operation, {}).items():
+        for (ending, usual), special in NAMES.items():
+            if step.name.endswith(ending) and name == usual:
+                name = special
+        yield from ((name, number, run) for number, run in enumerate(runs))
+
+
+class Wrong(NamedTuple):
+    """An array of a port that is not what the port's own inputs make of it.
+
+    model      in float64
+    unseen     the steps since what the port showed last, to the one that gives it
+    values     what the port showed, or these steps gave, by name
+    name       the array's
+    value      the array
+    expected   what it should be
+    floor      what rounding makes of it
+    tolerance  how many times that much is rounding still
+    letters    its axes
+    """
+
+    model: Model
+    unseen: list[Step]
+    values: Mapping[str, Array]
+    name: str
+    value: Array
+    expected: Array
+    floor: Size
+    tolerance: float
+    letters: str
+
+    def times(self, other: Array) -> float:
+        """Return how many times rounding the array is off from another.
+
+        What is larger than expected may be off by more.
+        """
+        larger = size(np.abs(other)).rms / max(size(np.abs(self.expected)).rms, TINY)
+        return size(difference(self.value, other)).over(self.floor) / max(1.0, larger)
+
+
+MOST_FINDINGS = 3
+TINY = np.finfo(np.float64).tiny
+WORST = Finding("unknown", np.inf)
+
+
+def findings(wrong: Wrong, forward_differs: bool = False) -> list[Finding]:
+    """Return the likely causes, the likeliest first.
+
+    `forward_differs` tells that it is a derivative of what was wrong already.
+    """
+    found: dict[str, Finding] = {}
+    for alike in LEVELS:
+        for cause, operations in hypotheses(wrong, alike):
+            times = left_by(wrong, operations)
+            if times <= wrong.tolerance and times < found.get(cause, WORST).times:
+                found[cause] = Finding(cause, times)
+        if found:
+            ranked = sorted(found.values(), key=lambda finding: finding.times)
+            return ranked[:MOST_FINDINGS]
+    return [Finding("forward-differs") if forward_differs else described(wrong)]
+
+
+# --- what is tried --------------------------------------------------------------------
+
+Hypothesis = tuple[str, dict[str, Operation]]    # a cause; by step, what is done there
+
+
+def hypotheses(
+    wrong: Wrong, alike: Callable[[Step], str]
+) -> Iterator[Hypothesis]:
+    """Yield what may have been done otherwise, in all unseen steps that are `alike`."""
+    together: dict[tuple[str, int, str], dict[str, Operation]] = {}
+    for step in wrong.unseen:
+        for cause, number, operation in causes_at(step):
+            if cause in SHOWN_ONLY and step is not wrong.unseen[-1]:
+                continue
+            key = (cause, number, alike(step))
+            together.setdefault(key, {})[step.name] = operation
+    yield from ((cause, operations) for (cause, *_), operations in together.items())
+    yield from layers_swapped(wrong)
+
+
+def short_name(step: Step) -> str:
+    """Return the name of what a step gives, without the number of its layer."""
+    _, is_in_layer, name = step.name.partition(".layer.")
+    return name.partition(".")[2] if is_in_layer else step.name
+
+
+# A port does the same thing wrong wherever it does it; or in one place of each layer;
+# or once.
+LEVELS: tuple[Callable[[Step], str], ...] = (
+    lambda step: "everywhere", short_name, lambda step: step.name,
+)
+SHOWN_ONLY = ("scores-masked-already",)          # what later steps read is no matter
+
+
+def layers_swapped(wrong: Wrong) -> Iterator[Hypothesis]:
+    """Yield that two layers have each other's parameters, in what is unseen of them."""
+    layers: dict[int, list[str]] = {}
+    for step in wrong.unseen:
+        if step.params.startswith("transformer.layer."):
+            layers.setdefault(int(step.params.split(".")[2]), []).append(step.name)
+    for one, other in combinations(range(wrong.model.config.n_layers), 2):
+        yield "layers-swapped", (
+            dict.fromkeys(layers.get(one, ()), other_layer(other))
+            | dict.fromkeys(layers.get(other, ()), other_layer(one))
+        )
+
+
+def left_by(wrong: Wrong, operations: dict[str, Operation]) -> float:
+    """Return how many times rounding is left, if these operations were done."""
+    values = dict(wrong.values)
+    for step in wrong.unseen:
+        try:
+            with np.errstate(all="ignore"):
+                values |= (
+                    outcome(step, operations[step.name], wrong.model, values)
+                    if step.name in operations else run(step, wrong.model, values)
+                )
+        except (ValueError, IndexError, KeyError):       # not in a model of this shape
+            return np.inf
+    result = values[wrong.name]
+    fits = result.shape == wrong.value.shape or wrong.letters.startswith("1|B")
+    return wrong.times(result) if fits else np.inf
+
+
+# --- the error itself -----------------------------------------------------------------
+
+
+def described(wrong: Wrong) -> Finding:
+    """Return what the error looks like, where nothing that was tried explains it."""
+    for look in (not_finite, factor, vector_added, of_float16, other_weights):
+        if finding := look(wrong):
+            return finding
+    return Finding("unknown", detail=places(wrong))
+
+
+def not_finite(wrong: Wrong) -> Finding | None:
+    """Find numbers that are none."""
+    odd = ~np.isfinite(wrong.value) & np.isfinite(wrong.expected)
+    return Finding("not-finite", detail=places(wrong)) if odd.any() else None
+
+
+def factor(wrong: Wrong) -> Finding | None:
+    """Find that all of it is multiplied by one number."""
+    squares = np.vdot(wrong.expected, wrong.expected)
+    if wrong.expected.size < 2 or not squares > 0:
+        return None
+    number = float(np.vdot(wrong.expected, wrong.value) / squares)
+    times = wrong.times(wrong.expected * number)
+    is_it = times <= wrong.tolerance
+    return Finding("constant-factor", times, f"{number:.6g}") if is_it else None
+
+
+def vector_added(wrong: Wrong) -> Finding | None:
+    """Find that one vector is added to every row."""
+    if wrong.value.ndim < 2:
+        return None
+    more = wrong.value - wrong.expected
+    rows = as_rows(more)
+    if len(rows) < 2:
+        return None
+    times = wrong.times(wrong.expected + rows.mean(axis=0))
+    to_embeddings = wrong.unseen[-1].operation == "embeddings"
+    cause = "token-types-added" if to_embeddings else "constant-added"
+    return Finding(cause, times) if times <= wrong.tolerance else None
+
+
+LINEARS = ("linear", "heads", "decoder", "choices")
+
+
+def rows_of(wrong: Wrong) -> tuple[Array, Array, Array] | None:
+    """Return what a linear read, gave and should have given, bias taken off, in rows.
+    """
+    step = wrong.unseen[-1]
+    if step.operation not in LINEARS:
+        return None
+    x = wrong.values[step.reads[0]].astype(np.float64)
+    bias = Place(wrong.model, step, wrong.values).params["bias"]
+    x = as_rows(x)
+    given = (
+        merge_heads(y) if step.operation == "heads" else y
+        for y in (wrong.value, wrong.expected)
+    )
+    return x, *(y.reshape(len(x), -1) - bias for y in given)
+
+
+def of_float16(wrong: Wrong) -> Finding | None:
+    """Find products that float16 holds without rounding."""
+    if (rows := rows_of(wrong)) is None:
+        return None
+    _, product, expected = rows
+    with np.errstate(over="ignore"):
+        rest = np.abs(product - product.astype(np.float16))
+    is_near = np.abs(product - expected).mean() < 0.1 * np.abs(expected).mean()
+    scale = FLOAT32 * (np.abs(product).max() + np.abs(wrong.value).max())
+    return Finding("float16-accumulation") if is_near and rest.max() < scale else None
+
+
+def other_weights(wrong: Wrong) -> Finding | None:
+    """Find that it is linear in what it read: only the weights are others.
+
+    It can be told only from more rows than there are numbers in one; of a decoder it is
+    said in any case.
+    """
+    if (rows := rows_of(wrong)) is None:
+        return None
+    x, product, _ = rows
+    x = np.column_stack([x, np.ones(len(x))])
+    is_decoder = wrong.unseen[-1].operation == "decoder"
+    if len(x) < x.shape[1] + 2:
+        is_alone = len(wrong.unseen) == 1
+        return Finding("decoder-untied") if is_decoder and is_alone else None
+    weight, *_ = np.linalg.lstsq(x, product, rcond=None)
+    left = np.abs(x @ weight - product).max()
+    cause = "decoder-untied" if is_decoder else "other-weights"
+    return Finding(cause) if left < 1e-4 * np.abs(product).max() else None
+
+
+def places(wrong: Wrong) -> str:
+    """Return where the error stands, if that is not everywhere."""
+    error = difference(wrong.value, wrong.expected)
+    off = error > wrong.tolerance * wrong.floor.most
+    told = []
+    for axis, letter in enumerate(wrong.letters.split()):
+        others = tuple(i for i in range(off.ndim) if i != axis)
+        found = np.flatnonzero(off.any(axis=others))
+        if letter in WHERE and len(found) < off.shape[axis]:
+            told.append(f"{WHERE[letter]} {listing([str(i) for i in found])}")
+    return "only in " + ", ".join(told) if told else "everywhere"
+
+
+WHERE = {"B": "texts", "H": "heads", "L": "positions", "V": "words", "C": "classes"}

@@ -1,0 +1,219 @@
+"""Compare a port's arrays with ours: where theirs first go wrong, and how.
+
+Each step is run again, in float64, from the port's own inputs to it. So the error of an
+array falls in two: what is *inherited*, because the inputs were off already, and what
+the port's own step *added*. The latter is a bug where it is more than TOLERANCE times
+what float32 adds there, which is measured by running the same step in float32.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..functions import Array
+from ..models import DistilBertPreTrainedModel as Model
+from . import layouts
+from .causes import Finding, Wrong, findings
+from .rounding import FLOAT32, difference, floor, size
+from .steps import GRADIENTS, Step, run, steps_of
+from .traces import Shown, Trace
+from .tracing import letters_of, load_model
+
+# Of float32's error. Ports that are right stay below 8, and faults begin at 50.
+TOLERANCE = 16.0
+
+
+@dataclass
+class Row:
+    """What is known of one array.
+
+    state      rounding; inherited: off, but its own step is right; bug; shape: no
+               layout of it fits; missing: the port does not show it
+    total      largest difference from the reference
+    inherited  how much of that its inputs brought along
+    added      how much its own step added
+    floor      what float32 adds at most in this step
+    times      how many times float32's error was added: at most or as root mean square
+    layout     its axes, if they are others than ours
+    """
+
+    name: str
+    state: str
+    shape: tuple[int, ...] = ()
+    total: float | None = None
+    inherited: float | None = None
+    added: float | None = None
+    floor: float | None = None
+    times: float | None = None
+    layout: str = ""
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the port goes wrong here."""
+        return self.state in ("bug", "shape")
+
+
+@dataclass
+class Comparison:
+    """What came of comparing: a row for each array, in computing order."""
+
+    rows: list[Row]
+    unknown: list[str]                           # names of the port that are not ours
+    tolerance: float
+
+    @property
+    def wrong(self) -> list[Row]:
+        """The arrays at which the port goes wrong, the first one first."""
+        return [row for row in self.rows if row.is_wrong]
+
+    @property
+    def missing(self) -> list[str]:
+        """The names of what the port does not show."""
+        return [row.name for row in self.rows if row.state == "missing"]
+
+
+class Comparer:
+    """Runs the steps in both precisions from what a port shows."""
+
+    def __init__(
+        self, reference: Mapping[str, Array], shown: Mapping[str, Shown],
+        models: tuple[Model, Model], letters: Mapping[str, str],
+        floors: Mapping[str, float], tolerance: float,
+    ) -> None:
+        self.reference, self.shown, self.letters = reference, shown, letters
+        self.floors, self.tolerance = floors, tolerance
+        self.double, self.single = models
+        self.doubles: dict[str, Array] = {}      # values so far, by name
+        self.singles: dict[str, Array] = {}
+        self.steps: list[Step] = []
+        self.rows: list[Row] = []
+
+    def read_inputs(self) -> None:
+        """Take in the inputs: where the port shows them, they must be the same."""
+        for name, array in self.reference.items():
+            if not name.startswith("inputs."):
+                continue
+            self.doubles[name] = self.singles[name] = array
+            if name not in self.shown:
+                continue
+            theirs, eps = self.shown[name]
+            fits = layouts.arranged(theirs, array)
+            is_same = fits is not None and (
+                size(difference(fits[0], array)).over(floor(array, array, eps)) <= 1
+            )
+            state = "rounding" if is_same else "bug"
+            found = [] if is_same else [Finding("inputs-differ")]
+            self.rows.append(Row(name, state, theirs.shape, findings=found))
+
+    def read_step(self, step: Step) -> None:
+        """Run a step; judge what the port shows of it, and go on from that."""
+        self.steps.append(step)
+        with np.errstate(all="ignore"):
+            double = run(step, self.double, self.doubles)
+            single = run(step, self.single, self.singles)
+        for name in step.gives:
+            row, value = Row(name, "missing"), None
+            if name in self.shown:
+                row, value = self.judge(step, name, single[name], double[name])
+            self.rows.append(row)
+            self.doubles[name] = double[name] if value is None else value
+            self.singles[name] = single[name] if value is None else value
+
+    def judge(
+        self, step: Step, name: str, single: Array, double: Array
+    ) -> tuple[Row, Array | None]:
+        """Return the row of an array that the port shows, and it in our layout."""
+        theirs, eps = self.shown[name]
+        row = Row(name, "shape", theirs.shape)
+        if single.shape[:1] == (1,) and theirs.shape[1:] == single.shape[1:]:
+            single, double = (        # positions, which the port repeats for each text
+                np.broadcast_to(x, theirs.shape) for x in (single, double)
+            )
+        fits = layouts.arranged(theirs, double)
+        if fits is None:
+            return row, None
+        value, axes = fits
+        row.layout = layouts.named(
+            theirs.shape, axes, double.shape, self.letters.get(name, "")
+        )
+        allowed = floor(single, double, eps)
+        added = size(difference(value, double))
+        row.added, row.floor, row.times = added.most, allowed.most, added.over(allowed)
+        row.state = "bug" if row.times > self.tolerance else "rounding"
+        self.tell_inherited(row, value, double, eps)
+        if row.state == "bug":
+            wrong = Wrong(
+                self.double, [*self.unseen_before(step), step], self.doubles, name,
+                value, double, allowed, self.tolerance, self.letters.get(name, ""),
+            )
+            row.findings = findings(wrong, self.is_of_wrong_forward(step))
+        return row, value
+
+    def is_of_wrong_forward(self, step: Step) -> bool:
+        """Whether a step goes back through one that was wrong on the way there."""
+        wrong = {row.name for row in self.rows if row.is_wrong}
+        forward = {n for n in step.reads if not n.startswith((GRADIENTS, "inputs."))}
+        return step.operation.endswith("backward") and bool(wrong & forward)
+
+    def unseen_before(self, step: Step) -> list[Step]:
+        """Return the steps that led here and of which the port shows nothing."""
+        wanted, found = {*step.reads}, []
+        for earlier in reversed(self.steps[:-1]):
+            if any(name in wanted and name not in self.shown for name in earlier.gives):
+                wanted |= {*earlier.reads}
+                found.append(earlier)
+        return found[::-1]
+
+    def tell_inherited(
+        self, row: Row, value: Array, double: Array, eps: float
+    ) -> None:
+        """Add to a row how far its array is from the reference, and why."""
+        if row.name not in self.reference:
+            return
+        truth = self.reference[row.name]
+        row.total = size(difference(value, truth)).most
+        row.inherited = size(difference(double, truth)).most
+        once = FLOAT32 * size(np.abs(truth)).most
+        usual = max(self.floors.get(row.name, 0.0), once) * max(1.0, eps / FLOAT32)
+        if row.state == "rounding" and row.inherited > self.tolerance * usual:
+            row.state = "inherited"
+
+
+def compare(
+    reference: Mapping[str, Array], shown: Mapping[str, Shown],
+    models: tuple[Model, Model], letters: Mapping[str, str],
+    floors: Mapping[str, float], tolerance: float = TOLERANCE,
+) -> Comparison:
+    """Compare what a port shows with the reference, step by step.
+
+    `models` are the model in float64 and in float32; `letters` and `floors` tell the
+    axes of each array and float32's error from the inputs to there, by its name.
+    """
+    comparer = Comparer(reference, shown, models, letters, floors, tolerance)
+    comparer.read_inputs()
+    given = [name for name in reference if name.startswith("inputs.")]
+    has_gradients = any(name.startswith(GRADIENTS) for name in [*reference, *shown])
+    steps = steps_of(models[0], given, has_gradients)
+    for step in steps:
+        comparer.read_step(step)
+    known = {*given, *(name for step in steps for name in step.gives)}
+    unknown = [name for name in shown if name not in known]
+    return Comparison(comparer.rows, unknown, tolerance)
+
+
+def compare_traces(
+    reference: Trace, shown: Mapping[str, Shown], name: str,
+    tolerance: float = TOLERANCE,
+) -> Comparison:
+    """Compare what a port shows with a trace; `name` is where its model is loaded from.
+    """
+    head = reference.manifest["head"]
+    models = tuple(load_model(name, head, dtype) for dtype in ("float64", "float32"))
+    for model in models:
+        model.config.problem_type = reference.manifest["settings"]["problem_type"]
+    tensors = reference.manifest["tensors"]
+    floors = {name: about.get("floor", 0.0) for name, about in tensors.items()}
+    letters = letters_of(models[0])
+    return compare(reference.arrays, shown, models, letters, floors, tolerance)

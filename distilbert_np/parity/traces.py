@@ -1,0 +1,284 @@
+"""Traces on disk: a folder with the arrays and a manifest; and what a port has written.
+
+A port may bring its arrays as one .safetensors or .npz file, or as a folder with a file
+NAME.npy for each; where its names are others, a map tells which are which.
+"""
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import InputError, shown
+from ..files import read_json, written_whole
+from ..functions import Array
+from ..hub import CONFIG_FILES, WEIGHT_FILES, find_model
+from ..trees import Tree
+from ..weights import DTYPES, WEIGHT_DTYPES, convert, map_file, save_tensors
+from .tracing import FORMAT, default_labels, describe, digest, load_model, traced
+
+ARRAYS, MANIFEST = "trace.safetensors", "manifest.json"
+BFLOAT16 = 2.0**-7
+LABEL_NAMES = ("labels", "start_positions", "last_hidden_state_gradient")
+
+
+class Shown(NamedTuple):
+    """An array of a port, and the precision (epsilon) that it was computed in."""
+
+    array: Array
+    eps: float
+
+
+class Trace(NamedTuple):
+    """A trace as it was written by us: its folder, arrays and manifest."""
+
+    folder: Path
+    arrays: dict[str, Array]
+    manifest: Tree
+
+
+# --- writing --------------------------------------------------------------------------
+
+
+def trace_model(
+    folder: str | os.PathLike, name: str | os.PathLike, arguments: Mapping[str, Any],
+    head: str, *, gradients: bool = False, teacher: str | None = None,
+    dtype: str = "float64", only: Sequence[str] = (), npy: bool = False,
+) -> Tree:
+    """Trace a call of a model, write the trace into a folder, return its manifest.
+
+    `name` is what from_pretrained takes. If there are `gradients` and no labels, some
+    are made up (`default_labels`). `only` are patterns such as `*.output_layer_norm`
+    of the arrays to write, beside the inputs. Raises InputError where an argument
+    cannot be used.
+    """
+    precisions = {}
+    for precision in ("float64", "float32"):
+        model = load_model(name, head, precision)
+        soft = None if teacher is None else load_model(teacher, "masked_lm", precision)
+        if gradients and not has_labels(arguments):
+            arguments = {**arguments, **default_labels(model, arguments)}
+        precisions[precision] = traced(model, arguments, gradients, soft)
+    manifest = describe(
+        model, precisions["float64"], precisions["float32"],
+        source_of(name, folder), dtype,
+    )
+    arrays = {
+        name: array for name, array in precisions[dtype].items()
+        if is_wanted(name, only)
+    }
+    manifest["tensors"] = {name: manifest["tensors"][name] for name in arrays}
+    write_trace(folder, arrays, manifest, npy)
+    return manifest
+
+
+def has_labels(arguments: Mapping[str, Any]) -> bool:
+    """Whether a call has what a loss, or a gradient, needs beside the inputs."""
+    return any(name in arguments for name in LABEL_NAMES)
+
+
+def is_wanted(name: str, patterns: Sequence[str]) -> bool:
+    """Whether an array is to be written."""
+    matches = any(fnmatchcase(name, pattern) for pattern in patterns)
+    return not patterns or name.startswith("inputs.") or matches
+
+
+def source_of(name: str | os.PathLike, folder: str | os.PathLike) -> str:
+    """Return how a trace names its model: a folder by the way to it from the trace."""
+    if not os.path.isdir(name):
+        return str(name)
+    try:
+        return Path(os.path.relpath(name, folder)).as_posix()
+    except ValueError:                           # on another drive
+        return os.path.abspath(name)
+
+
+def write_trace(
+    folder: str | os.PathLike, arrays: Mapping[str, Array], manifest: Tree,
+    npy: bool = False,
+) -> None:
+    """Write a trace: manifest.json and trace.safetensors, or a file NAME.npy for each.
+    """
+    with written_whole(folder) as path:
+        (path / MANIFEST).write_text(readable(manifest), encoding="utf-8")
+        if npy:
+            for name, array in arrays.items():
+                np.save(path / f"{name}.npy", np.ascontiguousarray(array))
+        else:
+            save_tensors({n: np.asarray(a) for n, a in arrays.items()}, path / ARRAYS)
+
+
+def readable(manifest: Tree) -> str:
+    """Return a manifest as JSON, with a line for each array."""
+    lines = []
+    for key, value in manifest.items():
+        if key == "tensors":
+            rows = (f"  {dumped(n)}: {dumped(about)}" for n, about in value.items())
+            lines.append(f' "{key}": {{\n' + ",\n".join(rows) + "\n }")
+        else:
+            lines.append(f' "{key}": {dumped(value)}')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def dumped(value: Any) -> str:
+    """Return a value as JSON in one line."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+# --- reading --------------------------------------------------------------------------
+
+
+def read_trace(folder: str | os.PathLike) -> Trace:
+    """Read a trace that `trace` wrote; raise InputError for anything else."""
+    path = Path(folder)
+    if not (path / MANIFEST).exists():
+        raise InputError(f"{folder}: not a trace; expected a folder with {MANIFEST}")
+    manifest = read_json(path / MANIFEST, InputError)
+    if manifest.get("format") != FORMAT:
+        raise InputError(
+            f"{path / MANIFEST}: format: expected {FORMAT!r}, found "
+            f"{shown(manifest.get('format'))}"
+        )
+    arrays = {name: found.array for name, found in read_arrays(path).items()}
+    if "inputs.attention_mask" not in arrays:
+        raise InputError(f"{folder}: holds no inputs.attention_mask, as a trace does")
+    return Trace(path, arrays, manifest)
+
+
+def read_arrays(path: str | os.PathLike) -> dict[str, Shown]:
+    """Return the arrays of a file, or of a folder, by name.
+
+    Raises InputError, or CheckpointError, naming the file, where it cannot be read.
+    """
+    path = Path(path)
+    if path.is_dir() and (path / ARRAYS).exists():
+        path = path / ARRAYS
+    if path.is_dir():
+        files = sorted(path.glob("*.npy"))
+        if not files:
+            raise InputError(f"{path}: holds neither {ARRAYS} nor any .npy file")
+        return {file.stem: as_shown(file, load_npy(file)) for file in files}
+    if path.suffix == ".npz":
+        with load_npy(path) as arrays:
+            return {name: as_shown(path, arrays[name]) for name in arrays}
+    return read_safetensors(path)
+
+
+def read_safetensors(path: Path) -> dict[str, Shown]:
+    """Return the arrays of a safetensors file; bfloat16 comes as float32."""
+    found = {}
+    for name, stored in map_file(path).items():
+        if stored.code not in DTYPES:
+            known = ", ".join(DTYPES)
+            raise InputError(
+                f"{path}: {name} is stored as {stored.code}, expected one of {known}"
+            )
+        if stored.code == "BF16":
+            array = convert(stored, np.dtype(np.float32))
+            found[name] = Shown(array, BFLOAT16)
+        else:
+            found[name] = as_shown(path, stored.array)
+    return found
+
+
+def load_npy(path: Path) -> Any:
+    """Return what NumPy reads from a file; no pickles, which could run code."""
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: not a file of arrays ({error})") from None
+
+
+def as_shown(path: Path, array: Array) -> Shown:
+    """Return an array with the precision of its numbers."""
+    if array.dtype.kind in "biu":
+        return Shown(array, 0.0)
+    if array.dtype.kind != "f" or array.dtype not in WEIGHT_DTYPES.values():
+        raise InputError(f"{path}: expected numbers, found an array of {array.dtype}")
+    return Shown(array, float(np.finfo(array.dtype).eps))
+
+
+def model_of(trace: Trace, name: str | None = None) -> str:
+    """Return what from_pretrained takes to load a trace's model; check its weights.
+
+    It is what the trace names, a folder from there or a name, unless `name` is given.
+    Raises InputError if the weights are not those that the trace was made with.
+    """
+    source = trace.manifest.get("model")
+    if name is None:
+        if not isinstance(source, str):
+            raise InputError(f"{trace.folder / MANIFEST}: model: expected a name")
+        beside = trace.folder / source
+        name = str(beside) if beside.is_dir() else source
+    folder = find_model(
+        name, CONFIG_FILES, WEIGHT_FILES, head=trace.manifest.get("head")
+    )
+    expected, found = trace.manifest.get("weights_sha256"), digest(folder)
+    if found != expected:
+        raise InputError(
+            f"{folder}: its weights have SHA-256 {found[:12]}…, expected "
+            f"{str(expected)[:12]}…, with which {trace.folder} was made"
+        )
+    return name
+
+
+# --- other names ----------------------------------------------------------------------
+
+
+PLACEHOLDERS = {"{i}": r"(\d+)", "{name}": "(.+)"}
+
+
+def read_map(path: str | os.PathLike) -> dict[str, str]:
+    """Return a map file: a JSON object of their names and ours."""
+    names = read_json(Path(path), InputError)
+    for theirs, ours in names.items():
+        if not isinstance(ours, str) or placeholders(theirs) != placeholders(ours):
+            raise InputError(
+                f"{path}: {theirs}: expected our name for it, with {{i}} or {{name}} "
+                f"in both or neither, found {shown(ours)}"
+            )
+    return names
+
+
+def placeholders(pattern: str) -> list[str]:
+    """Return the placeholders in a name."""
+    return re.findall("|".join(map(re.escape, PLACEHOLDERS)), pattern)
+
+
+def renamed(
+    shown_arrays: Mapping[str, Shown], names: Mapping[str, str]
+) -> dict[str, Shown]:
+    """Return the arrays by our names.
+
+    In a map `{i}` stands for a number, such as a layer's, `{name}` for anything; of two
+    entries that fit, the first counts. Names that the map does not tell stay. Raises
+    InputError if two become one.
+    """
+    found: dict[str, Shown] = {}
+    origin: dict[str, str] = {}
+    for theirs, array in shown_arrays.items():
+        ours = our_name(theirs, names)
+        if ours in found:
+            raise InputError(f"--map: both {origin[ours]} and {theirs} would be {ours}")
+        found[ours], origin[ours] = array, theirs
+    return found
+
+
+def our_name(theirs: str, names: Mapping[str, str]) -> str:
+    """Return what the map makes of a name."""
+    for pattern, ours in names.items():
+        regex = re.escape(pattern)
+        for placeholder, what in PLACEHOLDERS.items():
+            regex = regex.replace(re.escape(placeholder), what)
+        if match := re.fullmatch(regex, theirs):
+            for placeholder, found in zip(
+                placeholders(pattern), match.groups(), strict=True
+            ):
+                ours = ours.replace(placeholder, found, 1)
+            return ours
+    return theirs

@@ -1,0 +1,269 @@
+"""Trace a model: every array of one call, with what a porter needs to know of each."""
+
+import hashlib
+import os
+import platform
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import hub, weights
+from ..errors import InputError
+from ..functions import Array
+from ..inputs import problem_type
+from ..losses import IGNORED
+from ..models import CLASSES
+from ..models import DistilBertPreTrainedModel as Model
+from ..outputs import ModelOutput
+from ..trace import trace_table
+from ..training import Distillation
+from ..trees import Tree, flatten
+from ..weights import parameter_table
+from .rounding import difference, size
+from .steps import GRADIENTS, START, TEACHER, Step, run, steps_of
+
+FORMAT = "distilbert_np trace, version 1"
+MORE_LETTERS = {                                 # beyond trace_table's
+    "sentence.mean": "B D", "loss": "", "distillation.kl": "", "distillation.mlm": "",
+    "distillation.cos": "", "inputs.n_choices": "", "inputs.head_mask": "N H",
+    "inputs.inputs_embeds": "B L D", START: "B L D", TEACHER + "logits": "B L V",
+    TEACHER + "last_hidden_state": "B L D", "inputs.start_positions": "B",
+    "inputs.end_positions": "B",
+}
+
+
+def load_model(name: str | os.PathLike, head: str, dtype: str) -> Model:
+    """Return a model; a head that the checkpoint lacks is drawn from seed 0."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "(?s).*newly initialised", UserWarning)
+        return CLASSES[head].from_pretrained(name, dtype=dtype)
+
+
+# --- the arrays -----------------------------------------------------------------------
+
+
+def traced(
+    model: Model, arguments: Mapping[str, Any], gradients: bool = False,
+    teacher: Model | None = None,
+) -> dict[str, Array]:
+    """Return every array of a call by its name, in computing order.
+
+    `arguments` are those of the call. With `gradients`, also those of the loss, by
+    every parameter and hidden state; for the encoder alone, which has no loss, the
+    gradients begin with `last_hidden_state_gradient` among the arguments. A `teacher`
+    adds the losses of distillation, whose sum is then the loss.
+    """
+    arguments = dict(arguments)
+    start = arguments.pop("last_hidden_state_gradient", None)
+    out = model(**arguments, output_hidden_states=True, trace=True)
+    values = dict(out.trace)
+    if model.head == "multiple_choice":
+        values["inputs.n_choices"] = np.array(out.logits.shape[1])
+    if start is not None:
+        values[START] = np.asarray(start, model.dtype)
+    douts = {"last_hidden_state": values.get(START)} if model.head == "base" else None
+    if teacher is not None:
+        taught, douts = taught_by(teacher, model, out, arguments)
+        values |= {TEACHER + name: array for name, array in taught.items()}
+        del values["loss"]
+    if gradients:
+        check_start(model, values)
+        grads = flatten(model.backward(out, douts))
+        values |= {
+            GRADIENTS + name.removeprefix("distilbert."): array
+            for name, array in grads.items()
+        }
+    return in_order(model, values, gradients)
+
+
+def taught_by(
+    teacher: Model, student: Model, out: ModelOutput, arguments: Tree
+) -> tuple[Tree, Tree]:
+    """Return what a teacher says, and the gradients of what the student said."""
+    batch = {name: np.asarray(array) for name, array in arguments.items()}
+    inputs = {name: array for name, array in batch.items() if name != "labels"}
+    if "labels" not in batch:
+        raise InputError("labels: distillation needs them, found none")
+    objective = Distillation(teacher)
+    objective.check_student(student)
+    soft = teacher(**inputs, output_hidden_states=True)
+    taught = {"logits": soft.logits, "last_hidden_state": soft.hidden_states[-1]}
+    return taught, objective.parts_backward(1.0, out, soft, batch)
+
+
+def check_start(model: Model, values: Mapping[str, Array]) -> None:
+    """Raise InputError where there is nothing to differentiate."""
+    if model.head == "base" and START not in values:
+        raise InputError(
+            "last_hidden_state_gradient: the encoder alone has no loss; gradients "
+            "begin with this, found none"
+        )
+    has_loss = "loss" in values or TEACHER + "logits" in values
+    if model.head != "base" and not has_loss:
+        raise InputError("labels: gradients are of the loss, which needs them")
+
+
+def in_order(
+    model: Model, values: dict[str, Array], gradients: bool
+) -> dict[str, Array]:
+    """Return the inputs, then what each step gives; what is not there yet is computed.
+    """
+    ordered = {n: array for n, array in values.items() if n.startswith("inputs.")}
+    for step in steps_of(model, list(ordered), gradients):
+        given = {name: values[name] for name in step.gives if name in values}
+        if len(given) < len(step.gives):
+            given = run(step, model, ordered) | given
+        ordered |= {name: given[name] for name in step.gives}
+    return ordered
+
+
+def default_labels(model: Model, arguments: Mapping[str, Any]) -> dict[str, Array]:
+    """Return labels for a call that has none, so that there is a loss.
+
+    masked LM: each token itself · tokens: (id + place) mod C, both −100 where hidden ·
+    classes: the text's number mod C · truths: the remainder of number + class by 2 ·
+    numbers: half the text's number · answers: from place 1 to the last · choices: 0.
+    For the encoder alone, the last hidden state's gradient, drawn from seed 0.
+    """
+    ids = np.asarray(arguments["input_ids"])
+    mask = np.asarray(arguments.get("attention_mask", np.ones_like(ids)))
+    (B, L), C = (len(ids), ids.shape[-1]), model.config.num_labels
+    texts = np.arange(B)
+    if model.head == "base":
+        rng = np.random.default_rng(0)
+        shape = (*ids.shape, model.config.dim)
+        return {"last_hidden_state_gradient": rng.standard_normal(shape)}
+    if model.head == "question_answering":
+        return {"start_positions": texts * 0 + min(1, L - 1), "end_positions":
+                texts * 0 + L - 1}
+    if model.head == "sequence":
+        kind = problem_type(texts, model.config)
+        return {"labels": {
+            "single_label_classification": texts % C,
+            "multi_label_classification": np.add.outer(texts, np.arange(C)) % 2 / 1.0,
+            "regression": np.tile(texts[:, None] / 2, C),
+        }[kind]}
+    if model.head == "multiple_choice":
+        return {"labels": texts * 0}
+    own = ids if model.head == "masked_lm" else (ids + np.arange(L)) % C
+    return {"labels": np.where(mask.astype(bool), own, IGNORED)}
+
+
+# --- the manifest ---------------------------------------------------------------------
+
+
+def letters_of(model: Model) -> dict[str, str]:
+    """Return the shape, in letters, of each array that a trace may hold, by name."""
+    table = trace_table(model.config, model.head)
+    labels = {
+        "masked_lm": "B L", "token": "B L", "sequence": "B", "multiple_choice": "B/C",
+    }
+    if model.config.problem_type not in (None, "single_label_classification"):
+        labels["sequence"] = "B C"
+    table |= MORE_LETTERS
+    table["inputs.labels"] = labels.get(model.head, "")
+    for i in range(model.config.n_layers):
+        table[f"transformer.layer.{i}.attention.head_masked_weights"] = "B H L L"
+    parameters = parameter_table(model.config, model.head)
+    if model.head == "masked_lm":
+        parameters |= {weights.DECODER: "V D"}
+    return table | {
+        GRADIENTS + name: letters for name, letters in (table | parameters).items()
+    }
+
+
+def describe(
+    model: Model, values: Mapping[str, Array], singles: Mapping[str, Array],
+    source: str, dtype: str,
+) -> Tree:
+    """Return the manifest of a trace.
+
+    `values` are in float64, `singles` the same in float32: how far these are apart at
+    most is each array's floor.
+    """
+    given = [name for name in values if name.startswith("inputs.")]
+    gradients = any(name.startswith(GRADIENTS) for name in values)
+    step_of = {
+        name: step for step in steps_of(model, given, gradients) for name in step.gives
+    }
+    letters = letters_of(model)
+    folder = Path(model.load_report.source).parent
+    return {
+        "format": FORMAT,
+        "model": source,
+        "head": model.head,
+        "weights_sha256": digest(folder),
+        "dtype": dtype,
+        "order": "row-major: the last axis is the one whose numbers are neighbours",
+        "letters": sizes(model, values),
+        "settings": settings(model),
+        "versions": versions(),
+        "tensors": {
+            name: about(model, step_of.get(name), letters.get(name, ""), array,
+                        singles[name])
+            for name, array in values.items()
+        },
+    }
+
+
+def about(
+    model: Model, step: Step | None, letters: str, array: Array, single: Array
+) -> Tree:
+    """Return what the manifest tells of an array."""
+    told: Tree = {"shape": list(array.shape), "letters": letters}
+    if step is None:                             # an input
+        return told
+    return told | {
+        "formula": step.formula.replace("ACTIVATION", model.config.activation),
+        "reads": list(step.reads),
+        "params": step.params,
+        "floor": float(f"{size(difference(single, array)).most:.3g}"),
+    }
+
+
+def sizes(model: Model, values: Mapping[str, Array]) -> dict[str, int]:
+    """Return the number that each letter of the shapes stands for."""
+    B, L = values["inputs.attention_mask"].shape
+    letters = {"B": B, "L": L} | model.config.dimensions()
+    if "inputs.n_choices" in values:
+        letters["C"] = int(values["inputs.n_choices"])
+    return letters
+
+
+def settings(model: Model) -> Tree:
+    """Return what a port has to know of the configuration beside the sizes."""
+    config = model.config
+    return {
+        "activation": config.activation,
+        "layer_norm_eps": 1e-12,
+        "tie_word_embeddings": config.tie_word_embeddings,
+        "pad_token_id": config.pad_token_id,
+        "problem_type": config.problem_type,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a trace was made with."""
+    from .. import __version__  # here, since it imports this package whole
+
+    return {
+        "distilbert_np": __version__, "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def digest(folder: Path) -> str:
+    """Return the SHA-256 of a checkpoint's weights: of the file, or of all shards."""
+    source = weights.find_weights(folder)
+    files = [source] if source.suffix != ".json" else sorted(
+        folder.glob(hub.WEIGHT_FILES[-1])
+    )
+    sha = hashlib.sha256()
+    for path in files:
+        with open(path, "rb") as file:
+            while block := file.read(1 << 20):
+                sha.update(block)
+    return sha.hexdigest()
