@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import wrap
+from typing import NamedTuple
 
 from .. import bert, hub, inspection, weights
 from ..config import DistilBertConfig
@@ -69,6 +70,18 @@ class Subject:
         return self.our_class.removeprefix("Distil") if self.is_bert else self.our_class
 
 
+class Call(NamedTuple):
+    """What both sides are called with: ids, mask and labels; the tokens seen (B, L).
+
+    Backward starts from the loss; or from `start`, a gradient of the last hidden state,
+    which leaves out those that nobody sees.
+    """
+
+    batch: Batch
+    seen: Array
+    start: Array | None
+
+
 def side_by_side(
     name: str, head: str | None = None, onnx: str | None = None,
     texts: Sequence[str] = (),
@@ -83,27 +96,18 @@ def side_by_side(
     need(ONNX if onnx else TORCH)
     with TemporaryDirectory() as scratch:
         subject = open_subject(name, head, Path(scratch))
-        config = subject.config
-        inputs = text_inputs(name, texts, config) if texts else sample_inputs(config)
-        batch = as_choices(inputs) if subject.head == "multiple_choice" else inputs
-        outputs = run_onnx(Path(onnx), batch) if onnx else {}
-        model = load_model(subject.folder, subject.head, "float64")
-        batch = batch | default_labels(model, batch)
-        seen = inputs["attention_mask"].astype(bool)                     # (B, L)
-        start = batch.pop("last_hidden_state_gradient", None)
-        if start is not None:
-            start *= seen[..., None]
-        ours = {dtype: run_ours(subject, dtype, batch, start) for dtype in DTYPES}
+        call = make_call(name, texts, subject)
+        outputs = run_onnx(Path(onnx), call.batch) if onnx else {}
+        ours = {dtype: run_ours(subject, dtype, call) for dtype in DTYPES}
         theirs = {} if not_installed(TORCH) else {
-            dtype: run_theirs(subject, dtype, batch, start) for dtype in DTYPES
+            dtype: run_theirs(subject, dtype, call) for dtype in DTYPES
         }
-    told = describe(name, subject, inputs)
-    told |= beside_torch(subject, ours, theirs, seen)
+    told = describe(name, subject, call)
+    told |= beside_torch(subject, ours, theirs, call.seen)
     if onnx:
+        found = beside_onnx(outputs, subject, ours, theirs, call.seen)
         told["versions"] |= versions(ONNX)
-        told["onnx"] = {"file": onnx} | beside_onnx(
-            outputs, subject, ours, theirs, seen
-        )
+        told["onnx"] = {"file": onnx} | found
     return told | {"agrees": all(row["agrees"] for row in all_rows(told))}
 
 
@@ -130,36 +134,43 @@ def open_subject(name: str, head: str | None, scratch: Path) -> Subject:
     return Subject(folder, head, config, is_bert, lacking, left_out)
 
 
-def describe(name: str, subject: Subject, inputs: Batch) -> Tree:
+def make_call(name: str, texts: Sequence[str], subject: Subject) -> Call:
+    """Return what both sides are called with: texts, or a batch that sees faults."""
+    config = subject.config
+    inputs = text_inputs(name, texts, config) if texts else sample_inputs(config)
+    batch = as_choices(inputs) if subject.head == "multiple_choice" else inputs
+    model = load_model(subject.folder, subject.head, "float64")
+    batch = batch | default_labels(model, batch)
+    seen = inputs["attention_mask"].astype(bool)
+    start = batch.pop("last_hidden_state_gradient", None)
+    return Call(batch, seen, None if start is None else start * seen[..., None])
+
+
+def describe(name: str, subject: Subject, call: Call) -> Tree:
     """Return what is compared, as plain data."""
     return {
         "model": str(name), "head": subject.head, "class": subject.our_class,
         "transformers_class": subject.their_class, "drawn": subject.drawn,
-        "left_out": subject.left_out, "inputs_shape": [*inputs["input_ids"].shape],
+        "left_out": subject.left_out, "inputs_shape": [*call.seen.shape],
         "versions": versions(TORCH),
     }
 
 
-def run_ours(
-    subject: Subject, dtype: str, batch: Batch, start: Array | None
-) -> Computed:
-    """Return what our model computes of a batch, forward and backward.
-
-    Backward starts from the loss, or from `start`, a gradient of the last hidden state.
-    """
+def run_ours(subject: Subject, dtype: str, call: Call) -> Computed:
+    """Return what our model computes of a batch, forward and backward."""
     model = load_model(subject.folder, subject.head, dtype)
-    out = model(**batch, trace=True)
-    cotangents = None if start is None else {"last_hidden_state": start}
+    out = model(**call.batch, trace=True)
+    cotangents = None if call.start is None else {"last_hidden_state": call.start}
     gradients = flatten(model.backward(out, cotangents)).items()
     plain = {name.removeprefix("distilbert."): array for name, array in gradients}
     return Computed(out.trace, plain)
 
 
-def run_theirs(
-    subject: Subject, dtype: str, batch: Batch, start: Array | None
-) -> Computed:
+def run_theirs(subject: Subject, dtype: str, call: Call) -> Computed:
     """Return what transformers' model computes of a batch, forward and backward."""
-    return run_torch(subject.their_class, subject.folder, dtype, batch, start)
+    return run_torch(
+        subject.their_class, subject.folder, dtype, call.batch, call.start
+    )
 
 
 def beside_torch(subject: Subject, ours: Sides, theirs: Sides, seen: Array) -> Tree:
