@@ -79,6 +79,7 @@ def make_parser() -> Parser:
     add_inspect(verbs)
     add_trace(verbs)
     add_compare(verbs)
+    add_parity(verbs)
     add_train(verbs)
     add_distill(verbs)
     add_bench(verbs)
@@ -463,6 +464,29 @@ def add_bench(verbs: Any) -> None:
     add("--json", action="store_true", help="print JSON, for machines")
 
 
+def add_parity(verbs: Any) -> None:
+    """Add the verb parity and its options."""
+    verb = add_verb(
+        verbs, "parity", "compare a model here with the same model in transformers",
+        "distilbert-base-uncased",
+        description="Run a DistilBERT or a BERT through transformers and through this, "
+        "forward and backward, in\nfloat32 and float64, and say how far apart they "
+        "are: hidden states, attentions, logits,\nloss, gradients. Needs torch and "
+        "transformers; with --onnx alone, onnxruntime.",
+        closing="Exit status: 0 all agrees, 1 a mismatch, 2 a file cannot be used.",
+    )
+    verb.set_defaults(run=parity)
+    add = verb.add_argument
+    add("model", metavar="MODEL", help=MODELS)
+    add_head(verb, "the head to compare")
+    add("--onnx", metavar="FILE.onnx", help="a file whose outputs to check as well")
+    add(
+        "--text", nargs="+", default=[], metavar="TEXT",
+        help="texts to read (default: a ragged batch of any words, from a seed)",
+    )
+    add("--json", action="store_true", help="print JSON, for machines")
+
+
 def add_model(verb: argparse.ArgumentParser) -> None:
     """Add the options that choose a model."""
     verb.add_argument("--model", default="tiny", help=f"{MODELS} (default: tiny)")
@@ -594,6 +618,17 @@ def show_report(report: dict[str, Any], as_json: bool) -> None:
         return
     which = f"epoch {report['best']['epoch']}" if report["best"] else "the last epoch"
     print(f"\nThe model of {which} is in {report['folder']}")
+
+
+def parity(arguments: argparse.Namespace) -> int:
+    """Answer a parity command: print the table; return 0 if all agrees, else 1."""
+    from .parity import live  # here, since it takes its time
+
+    told = live.side_by_side(
+        arguments.model, arguments.head, arguments.onnx, arguments.text
+    )
+    print(json.dumps(told) if arguments.json else live.as_text(told))
+    return 0 if told["agrees"] else 1
 
 
 def bench(arguments: argparse.Namespace) -> None:
