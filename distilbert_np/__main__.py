@@ -293,6 +293,11 @@ def add_trace(verbs: Any) -> None:
     )
     add("--teacher", metavar="MODEL", help="the loss is that of distillation from this")
     add(
+        "--fault", metavar="NAME",
+        help="compute it with a fault that ports have had; python -m "
+        "distilbert_np.parity.zoo lists them",
+    )
+    add(
         "--dtype", choices=("float64", "float32"), default="float64",
         help="precision (default: float64, the truth that float32 is measured by)",
     )

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from ..errors import InputError
 from ..files import read_json
 from ..inspection import named_head
 from ..parity.traces import ARRAYS, MANIFEST, read_arrays, trace_model
+from ..parity.zoo import planted
 from ..tokenizer import DistilBertTokenizer
 from ..trees import Tree
 from .given import given
@@ -30,11 +32,12 @@ def trace(arguments: argparse.Namespace) -> None:
     else:
         texts = [one.inputs for one in given(arguments.texts, arguments.file, text_of)]
         inputs = tokenized(arguments.model, texts, head)
-    manifest = trace_model(
-        arguments.out, arguments.model, inputs, head, gradients=arguments.grad,
-        teacher=arguments.teacher, dtype=arguments.dtype, only=arguments.only or (),
-        npy=arguments.npy,
-    )
+    with planted(arguments.fault) if arguments.fault else nullcontext():
+        manifest = trace_model(
+            arguments.out, arguments.model, inputs, head, gradients=arguments.grad,
+            teacher=arguments.teacher, dtype=arguments.dtype,
+            only=arguments.only or (), npy=arguments.npy,
+        )
     told = summary(arguments.out, manifest)
     print(json.dumps(told) if arguments.json else as_text(told))
 

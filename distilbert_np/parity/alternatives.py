@@ -218,57 +218,101 @@ def decoder_read_as_transposed(at: Place, x: Array) -> Array:
     return linear(x, weight, at.params["bias"])
 
 
-def counting_ignored(at: Place, logits: Array, labels: Array) -> Array:
-    """Return the cross-entropy with −100 taken for 0."""
-    return cross_entropy(logits, np.maximum(labels, 0))
+# --- losses: what counts, and what it is divided by -----------------------------------
+
+Counting = Callable[[Array, Array, int], tuple[Array, float]]
 
 
-def over_all(at: Place, logits: Array, labels: Array) -> Array:
-    """Return the cross-entropy's sum over the number of all labels."""
-    return cross_entropy(logits, labels) * (labels != IGNORED).mean()
+def counting_ignored(
+    logits: Array, labels: Array, ignored: int
+) -> tuple[Array, float]:
+    """Take every label for a class, the nearest one."""
+    return np.clip(labels, 0, logits.shape[-1] - 1), 1.0
 
 
-def summed(name: str) -> Operation:
-    """Return a loss, or its gradient, as a sum over the labels that count."""
+def over_all(logits: Array, labels: Array, ignored: int) -> tuple[Array, float]:
+    """Divide by the number of all labels, not of those that count."""
+    return labels, (labels != ignored).mean()
 
-    def run(at: Place, logits: Array, labels: Array) -> Array:
-        return OPERATIONS[name](at, logits, labels) * (labels != IGNORED).sum()
+
+def summed(logits: Array, labels: Array, ignored: int) -> tuple[Array, float]:
+    """Do not divide."""
+    return labels, (labels != ignored).sum()
+
+
+def loss_with(counting: Counting) -> Operation:
+    """Return the cross-entropy that counts otherwise."""
+
+    def run(at: Place, logits: Array, labels: Array, ignored: int = IGNORED) -> Array:
+        labels, factor = counting(logits, labels, ignored)
+        return cross_entropy(logits, labels, ignored) * factor
 
     return run
 
 
-def gradient_counting_ignored(at: Place, logits: Array, labels: Array) -> Array:
-    """Return the gradient of the cross-entropy with −100 taken for 0."""
-    return cross_entropy_backward(1.0, logits, np.maximum(labels, 0))
+def gradient_with(counting: Counting) -> Operation:
+    """Return the gradient of the cross-entropy that counts otherwise."""
+
+    def run(at: Place, logits: Array, labels: Array, ignored: int = IGNORED) -> Array:
+        labels, factor = counting(logits, labels, ignored)
+        return cross_entropy_backward(factor, logits, labels, ignored)
+
+    return run
+
+
+def for_answers(operation: Operation) -> Operation:
+    """Return half of what is done for starts, and half for ends: twice (2, ...)."""
+
+    def run(at: Place, logits: Array, starts: Array, ends: Array) -> Array:
+        L = logits.shape[1]
+        return np.stack([
+            operation(at, logits[..., end], np.clip(places, 0, L), L) / 2
+            for end, places in enumerate((starts, ends))
+        ])
+
+    return run
+
+
+def answers_loss(operation: Operation) -> Operation:
+    """Return the loss of starts and ends."""
+    return lambda at, *read: for_answers(operation)(at, *read).sum()
+
+
+def answers_gradient(operation: Operation) -> Operation:
+    """Return the gradient of the loss of starts and ends, (B, L, 2)."""
+    return lambda at, *read: np.moveaxis(for_answers(operation)(at, *read), 0, -1)
+
+
+def times_labels(name: str) -> Operation:
+    """Return an operation's result, as many times as there are labels."""
+    return lambda at, logits, labels: (
+        OPERATIONS[name](at, logits, labels) * labels.size
+    )
+
+
+# --- the way back ---------------------------------------------------------------------
 
 
 def without_decoder(
     at: Place, dy: Array, x: Array, words: Array, positions: Array, *decoder: Array
 ) -> tuple[Array, ...]:
     """Return the gradients without the tied decoder's share."""
-    return embeddings_gradients(at, dy, x, words, positions)
+    return OPERATIONS["embeddings backward"](at, dy, x, words, positions)
 
 
-def decoder_alone(
-    at: Place, dy: Array, x: Array, words: Array, positions: Array, *decoder: Array
-) -> tuple[Array, ...]:
+def decoder_alone(at: Place, *read: Array) -> tuple[Array, ...]:
     """Return the decoder's share in the place of the gradient of the words' table."""
-    found = embeddings_gradients(at, dy, x, words, positions, *decoder)
-    return *found[:-1], *(decoder or found[-1:])
+    *others, words = OPERATIONS["embeddings backward"](at, *read)
+    *_, decoder = read
+    return *others, decoder if decoder.shape == words.shape else words
 
 
 def with_pad_row(at: Place, *read: Array) -> tuple[Array, ...]:
     """Return the gradients, the padding token's row as any other."""
-    config = at.config.changed(pad_token_id=None)
-    model = Unpadded(at.model, config)
-    return embeddings_gradients(replace(at, model=model), *read)
+    return embeddings_gradients(at, None, *read)
 
 
-class Unpadded:
-    """A model with another configuration."""
-
-    def __init__(self, model: Any, config: Any) -> None:
-        self.params, self.encoder, self.config = model.params, model.encoder, config
+# --- fewer digits ---------------------------------------------------------------------
 
 
 def rounded_to(bits: int) -> Callable[[Array], Array]:
@@ -304,6 +348,13 @@ LINEAR = {
     "bfloat16": [in_fewer_bits(8)],
     "tf32": [in_fewer_bits(11)],
 }
+COUNTINGS = {
+    "ignored-labels-counted": counting_ignored,
+    "loss-over-all-places": over_all,
+    "loss-summed": summed,
+}
+LOSS = {name: [loss_with(counting)] for name, counting in COUNTINGS.items()}
+LOSS_GRADIENT = {name: [gradient_with(count)] for name, count in COUNTINGS.items()}
 ALTERNATIVES: dict[str, dict[str, list[Operation]]] = {
     "words": {
         "embeddings-scaled": [
@@ -419,22 +470,23 @@ ALTERNATIVES: dict[str, dict[str, list[Operation]]] = {
         "padding-averaged-in": [lambda at, h, mask: h.mean(axis=1)],
         "first-token-taken": [lambda at, h, mask: h[:, 0]],
     },
-    "cross-entropy": {
-        "ignored-labels-counted": [counting_ignored],
-        "loss-over-all-places": [over_all],
-        "loss-summed": [summed("cross-entropy")],
+    "cross-entropy": LOSS,
+    "sequence loss": LOSS | {
+        "loss-summed": [*LOSS["loss-summed"], times_labels("sequence loss")],
     },
-    "sequence loss": {"loss-summed": [summed("sequence loss")]},
     "answer loss": {
+        name: [answers_loss(run) for run in runs] for name, runs in LOSS.items()
+    },
+    "cross-entropy backward": LOSS_GRADIENT,
+    "sequence loss backward": LOSS_GRADIENT | {
         "loss-summed": [
-            lambda at, *read: 2 * OPERATIONS["answer loss"](at, *read)
+            *LOSS_GRADIENT["loss-summed"], times_labels("sequence loss backward"),
         ],
     },
-    "cross-entropy backward": {
-        "loss-summed": [summed("cross-entropy backward")],
-        "ignored-labels-counted": [gradient_counting_ignored],
+    "answer loss backward": {
+        name: [answers_gradient(run) for run in runs]
+        for name, runs in LOSS_GRADIENT.items()
     },
-    "sequence loss backward": {"loss-summed": [summed("sequence loss backward")]},
     "embeddings backward": {
         "tied-gradient-forgotten": [without_decoder],
         "input-gradient-forgotten": [decoder_alone],

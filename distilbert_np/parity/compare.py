@@ -180,8 +180,8 @@ class Comparer:
     def is_of_wrong_forward(self, step: Step) -> bool:
         """Whether a step goes back through one that was wrong on the way there."""
         wrong = {row.name for row in self.rows if row.is_wrong}
-        forward = {n for n in step.reads if not n.startswith((GRADIENTS, "inputs."))}
-        return step.operation.endswith("backward") and bool(wrong & forward)
+        passed = {name.removeprefix(GRADIENTS) for name in step.reads}
+        return step.operation.endswith("backward") and bool(wrong & passed)
 
     def unseen_before(self, step: Step) -> list[Step]:
         """Return the steps that led here and of which the port shows nothing."""

@@ -152,15 +152,15 @@ def block_backward(at: Place, dy: Array, *read: Array) -> tuple[Array, ...]:
 
 
 def embeddings_gradients(
-    at: Place, dy: Array, summed: Array, words: Array, positions: Array,
-    *decoder: Array,
+    at: Place, padding_id: int | None, dy: Array, summed: Array, words: Array,
+    positions: Array, *decoder: Array,
 ) -> tuple[Array, ...]:
     """Return the gradients of both tables, and of the LayerNorm's gain and bias.
 
     A tied decoder is the table of words itself, which gets the decoder's, too.
     """
     _, grads = embeddings_backward(
-        dy, words, positions, at.params, {"sum": summed}, at.config.pad_token_id
+        dy, words, positions, at.params, {"sum": summed}, padding_id
     )
     for gradient in decoder:
         grads["word_embeddings"]["weight"] += gradient
@@ -238,7 +238,9 @@ OPERATIONS: dict[str, Operation] = {
     "triple loss backward": distillation_backward,
     "head backward": head_backward,
     "block backward": block_backward,
-    "embeddings backward": embeddings_gradients,
+    "embeddings backward": lambda at, *read: embeddings_gradients(
+        at, at.config.pad_token_id, *read
+    ),
 }
 
 
