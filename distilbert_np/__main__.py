@@ -79,6 +79,7 @@ def make_parser() -> Parser:
     add_inspect(verbs)
     add_trace(verbs)
     add_compare(verbs)
+    add_parity(verbs)
     add_train(verbs)
     add_distill(verbs)
     add_bench(verbs)
@@ -234,6 +235,14 @@ def above_0(text: str) -> int:
     return int(text)
 
 
+def number_above_0(text: str) -> float:
+    """Return a number above 0, no infinity."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
+    return number
+
+
 def add_inspect(verbs: Any) -> None:
     """Add the verb inspect and its options."""
     inspect_verb = verbs.add_parser(
@@ -318,7 +327,7 @@ def add_compare(verbs: Any) -> None:
     add("--map", metavar="FILE", help="a JSON object of MINE's names and REF's")
     add("--model", help="where the reference's model is now, if it was moved")
     add(
-        "--tolerance", type=float, default=16.0, metavar="N",
+        "--tolerance", type=number_above_0, default=16.0, metavar="N",
         help="how many times float32's own error counts as rounding (default: 16)",
     )
     add("--plot", metavar="FILE", help="draw the errors: a figure, .png or .svg")
@@ -455,6 +464,29 @@ def add_bench(verbs: Any) -> None:
     add("--json", action="store_true", help="print JSON, for machines")
 
 
+def add_parity(verbs: Any) -> None:
+    """Add the verb parity and its options."""
+    verb = add_verb(
+        verbs, "parity", "compare a model here with the same model in transformers",
+        "distilbert-base-uncased",
+        description="Run a DistilBERT or a BERT through transformers and through this, "
+        "forward and backward, in\nfloat32 and float64, and say how far apart they "
+        "are: hidden states, attentions, logits,\nloss, gradients. Needs torch and "
+        "transformers; with --onnx alone, onnxruntime.",
+        closing="Exit status: 0 all agrees, 1 a mismatch, 2 a file cannot be used.",
+    )
+    verb.set_defaults(run=parity)
+    add = verb.add_argument
+    add("model", metavar="MODEL", help=MODELS)
+    add_head(verb, "the head to compare")
+    add("--onnx", metavar="FILE.onnx", help="a file whose outputs to check as well")
+    add(
+        "--text", nargs="+", default=[], metavar="TEXT",
+        help="texts to read (default: a ragged batch of any words, from a seed)",
+    )
+    add("--json", action="store_true", help="print JSON, for machines")
+
+
 def add_model(verb: argparse.ArgumentParser) -> None:
     """Add the options that choose a model."""
     verb.add_argument("--model", default="tiny", help=f"{MODELS} (default: tiny)")
@@ -586,6 +618,17 @@ def show_report(report: dict[str, Any], as_json: bool) -> None:
         return
     which = f"epoch {report['best']['epoch']}" if report["best"] else "the last epoch"
     print(f"\nThe model of {which} is in {report['folder']}")
+
+
+def parity(arguments: argparse.Namespace) -> int:
+    """Answer a parity command: print the table; return 0 if all agrees, else 1."""
+    from .parity import live  # here, since it takes its time
+
+    told = live.side_by_side(
+        arguments.model, arguments.head, arguments.onnx, arguments.text
+    )
+    print(json.dumps(told) if arguments.json else live.as_text(told))
+    return 0 if told["agrees"] else 1
 
 
 def bench(arguments: argparse.Namespace) -> None:

@@ -17,10 +17,11 @@ import numpy as np
 import ours
 from cases import ODD, Case
 from gradients import check_close
-from reference import FOLDER, GRADIENT_BOUND, stride
+from reference import FOLDER, stride
 from safetensors.numpy import load_file
 from trajectories import Array, State, Way, batch, check_state, state_of
 
+from distilbert_np.parity.bounds import GRADIENT_BOUND
 from distilbert_np.training import AdamW, Distillation, train_step
 from distilbert_np.training.distill import RECIPE
 from distilbert_np.trees import flatten

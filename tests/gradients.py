@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import ours
 from cases import BASE_CASES, GRADIENT_CASES, MINI_CASES, Case
-from reference import GRADIENT_BOUND, sample_gradient, stored_gradients, vanishes
+from reference import sample_gradient, stored_gradients, vanishes
 
 from distilbert_np import functions, losses
+from distilbert_np.parity.bounds import GRADIENT_BOUND
 from distilbert_np.trees import flatten
 from distilbert_np.weights import WORDS
 

@@ -22,17 +22,10 @@ import torch
 import torch_side
 import transformers
 from cases import GRADIENT_CASES, Case
-from reference import (
-    FOLDER,
-    GRADIENT_BOUND,
-    GROUPS,
-    digest,
-    rms,
-    sample,
-    sample_gradient,
-    vanishes,
-)
+from reference import FOLDER, GROUPS, digest, rms, sample, sample_gradient, vanishes
 from safetensors.numpy import save_file
+
+from distilbert_np.parity.bounds import GRADIENT_BOUND
 
 VERSION = 1
 

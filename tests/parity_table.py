@@ -13,7 +13,6 @@ import numpy as np
 import ours
 from cases import BASE_CASES, CASES, GRADIENT_CASES, Case
 from reference import (
-    float32_bound,
     group_of,
     load,
     manifest,
@@ -22,6 +21,8 @@ from reference import (
     sample_gradient,
     stored_gradients,
 )
+
+from distilbert_np.parity.bounds import float32_bound
 
 TITLES = {
     "base": "encoder", "masked_lm": "masked LM",

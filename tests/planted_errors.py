@@ -1,16 +1,10 @@
 """Errors to plant in the backward pass, each of which a check of the gradients finds.
 
-`planted(error)` puts one in for a while: the function's code is replaced, in the
-function itself, so that whoever holds the function runs the error.
+`distilbert_np.parity.planting` puts one in for a while.
 """
 
-import inspect
-import re
-import textwrap
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import CodeType
-from typing import NamedTuple
+from dataclasses import dataclass
+from types import ModuleType
 
 from distilbert_np import (
     attention,
@@ -22,18 +16,16 @@ from distilbert_np import (
     losses,
     models,
 )
+from distilbert_np.parity.planting import Edit
 from distilbert_np.training import distill, optimizers, step
 
 BACKWARD = (functions, embeddings, attention, ffn, encoder, heads, losses)
 
 
-class Error(NamedTuple):
-    """In `function`, `text` becomes `replacement`: what is wrong then is in `why`."""
+@dataclass(frozen=True)
+class Error(Edit):
+    """An edit, and what is wrong then."""
 
-    module: object
-    function: str                                # "f", or "Class.method"
-    text: str
-    replacement: str
     why: str
 
     @property
@@ -42,40 +34,7 @@ class Error(NamedTuple):
         return f"{short}.{self.function}: {self.why}"
 
 
-@contextmanager
-def planted(error: Error) -> Iterator[None]:
-    """Run with the error in place, and put the code back."""
-    function = error.module
-    for part in error.function.split("."):
-        function = getattr(function, part)
-    source = without_comments(inspect.getsource(function))
-    assert source.count(error.text) == 1, f"{error.name}: {error.text!r} is not there"
-    right, wrong = function.__code__, source.replace(error.text, error.replacement)
-    function.__code__ = code_of(wrong, right)
-    try:
-        yield
-    finally:
-        function.__code__ = right
-
-
-def without_comments(source: str) -> str:
-    """Return the source without comments, which quote code and may be worded anew."""
-    return re.sub(r"(?m)^ *#.*\n| +#.*", "", source)
-
-
-def code_of(source: str, right: CodeType) -> CodeType:
-    """Return the code of a changed function; within a class, for the sake of super().
-    """
-    if "__class__" in right.co_freevars:
-        source = "class Planted:\n" + textwrap.indent(textwrap.dedent(source), " ")
-    codes = [compile(textwrap.dedent(source), "<planted error>", "exec")]
-    while codes[0].co_name != right.co_name:
-        inner = codes.pop(0).co_consts
-        codes += [constant for constant in inner if isinstance(constant, CodeType)]
-    return codes[0]
-
-
-def errors_in(module: object, *entries: tuple[str, str, str, str]) -> list[Error]:
+def errors_in(module: ModuleType, *entries: tuple[str, str, str, str]) -> list[Error]:
     return [Error(module, *entry) for entry in entries]
 
 

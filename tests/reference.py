@@ -19,18 +19,15 @@ import numpy as np
 from cases import BASE_CASES, SMALL_CASES, Case
 from safetensors.numpy import load_file
 
+from distilbert_np.parity import bounds
+
 FOLDER = Path(__file__).parent / "reference"
 GROUPS = {"small": SMALL_CASES, "base": BASE_CASES}
 SAMPLE = {"small": 256, "base": 1024}            # numbers kept of a larger tensor
 
-# The bounds that the project promises (README, "How exact it is").
-FLOAT64_BOUND = 1e-12                            # of the tensor's largest value
-RMS_RATIO = 1.25                                 # to the error of PyTorch's own float32
-
-
-def float32_bound(truth: np.ndarray) -> float:
-    """Return the largest error that a float32 tensor may have against float64 truth."""
-    return 1e-5 + 1.3e-6 * float(np.abs(truth).max())
+# Beside the bounds in distilbert_np/parity/bounds.py, one to the error of PyTorch's own
+# float32.
+RMS_RATIO = 1.25
 
 
 def stride(size: int, most: int) -> int:
@@ -84,8 +81,6 @@ def group_of(case: Case) -> str:
 # --- gradients ------------------------------------------------------------------------
 
 GRADIENT_SAMPLE = {"small": 96, "base": 512}
-# The largest error, as a share of the tensor's largest gradient.
-GRADIENT_BOUND = {"float64": 1e-10, "float32": 1e-5}
 
 
 def sample_gradient(array: np.ndarray, case: Case) -> np.ndarray:
@@ -112,24 +107,5 @@ def stored_gradients(case: Case) -> dict[str, tuple[np.ndarray, dict[str, Any]]]
 
 
 def vanishes(case: Case, name: str) -> bool:
-    """Return whether a gradient is zero in exact arithmetic, but not in rounded.
-
-    Both sides then hold the rounding of a sum that cancels, and there is nothing to be
-    a share of: the bounds are absolute there, and hold ours against zero.
-    """
-    config = case.full_config()
-    last_norm = f"transformer.layer.{config.n_layers - 1}.output_layer_norm"
-    if config.n_layers == 0:
-        last_norm = "embeddings.LayerNorm"
-    name = name.removeprefix("distilbert.")
-    if config.dim == 1:
-        # LayerNorm of a single number is its bias: nothing before it is seen.
-        return name != f"{last_norm}.bias"
-    if name.endswith("k_lin.bias"):
-        return True                # adds q·bias to a whole row of scores: softmax of x
-    if case.head == "question_answering":
-        # or of x + 1 is the same, over the places of a text here, …
-        return name in ("qa_outputs.bias", f"{last_norm}.bias")
-    if case.head == "multiple_choice":
-        return name == "classifier.bias"         # … and here over the choices
-    return False
+    """Whether a gradient of a case is 0 in exact arithmetic, but not in rounded."""
+    return bounds.vanishes(case.full_config(), case.head, name)

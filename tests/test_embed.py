@@ -19,6 +19,7 @@ from distilbert_np import (
 )
 from distilbert_np.__main__ import main
 from distilbert_np.pipelines.base import batches_by_tokens
+from distilbert_np.pipelines.feature_extraction import mean_in_sight
 
 TEXTS = [
     "The cat is small.", "", "A dog can run, and a bird can fly over the house.", "two",
@@ -31,6 +32,12 @@ BOUND = {"float32": 2e-6, "float64": 1e-14}      # of the largest value
 @pytest.fixture(scope="module", params=BOUND)
 def embed(request):
     return pipeline("embed", dtype=request.param)
+
+
+def test_the_mean_is_of_the_tokens_in_sight_wherever_they_stand():
+    h = np.array([[[1.0, 2], [3, 4], [5, 8]]] * 3)
+    mask = np.array([[0, 1, 1], [1, 0, 1], [0, 0, 0]])
+    np.testing.assert_array_equal(mean_in_sight(h, mask), [[4, 6], [3, 5], [0, 0]])
 
 
 def spied(monkeypatch, embed):

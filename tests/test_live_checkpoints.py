@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 import torch_side
+from torch_side import BERT, randomised, theirs
 
 from distilbert_np import DistilBertConfig, DistilBertModel, DistilBertTokenizer
 from distilbert_np.trees import flatten
@@ -29,22 +30,6 @@ OPTIONS = {
 
 
 # --- both sides -----------------------------------------------------------------------
-
-
-def randomised(model):
-    """Return a transformers model in evaluation mode, every parameter random."""
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.uniform_(-1, 1, generator=generator)
-    return model.eval()
-
-
-def theirs(head, **config):
-    """Return transformers' model of random parameters."""
-    config = transformers.DistilBertConfig(**(SMALL | config))
-    config._attn_implementation = "eager"
-    return randomised(torch_side.CLASSES[head](config))
 
 
 def open_there(head, folder):
@@ -204,13 +189,6 @@ def test_the_defaults_are_theirs():
 
 
 # --- BERT -----------------------------------------------------------------------------
-
-BERT = {
-    "vocab_size": SMALL["vocab_size"], "max_position_embeddings": 12, "hidden_size": 12,
-    "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 20,
-    "attn_implementation": "eager",
-}
-
 
 @pytest.mark.parametrize("activation", ["gelu", "gelu_new", "relu"])
 @pytest.mark.parametrize(("head", "name", "left_out"), [

@@ -6,20 +6,14 @@ import numpy as np
 import ours
 import pytest
 from cases import CASES
-from reference import (
-    FLOAT64_BOUND,
-    digest,
-    float32_bound,
-    group_of,
-    load,
-    manifest,
-    sample,
-)
+from reference import digest, group_of, load, manifest, sample
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 import torch_side
+
+from distilbert_np.parity.bounds import FLOAT64_BOUND, float32_bound
 
 ALL = list(CASES.values())
 ids = [case.name for case in ALL]

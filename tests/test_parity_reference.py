@@ -9,18 +9,18 @@ import ours
 import pytest
 from cases import CASES
 from reference import (
-    FLOAT64_BOUND,
     FOLDER,
     GROUPS,
     RMS_RATIO,
     digest,
-    float32_bound,
     group_of,
     load,
     manifest,
     rms,
     sample,
 )
+
+from distilbert_np.parity.bounds import FLOAT64_BOUND, float32_bound
 
 ALL = list(CASES.values())
 ids = [case.name for case in ALL]

@@ -18,9 +18,9 @@ DOORS = {
     "tokenizers": {"tokenizer.py"},
     "huggingface_hub": {"hub.py"},
     "tqdm": {"loop.py", "base.py"},
-    "torch": {"contenders.py"},
-    "transformers": {"contenders.py"},
-    "onnxruntime": {"contenders.py"},
+    "torch": {"contenders.py", "theirs.py"},
+    "transformers": {"contenders.py", "theirs.py"},
+    "onnxruntime": {"contenders.py", "theirs.py"},
     "onnx": set(),
     "threadpoolctl": {"machine.py"},
     "matplotlib": {"figures.py"},
@@ -33,7 +33,7 @@ ORDER = [
     "inspection", "pipelines", "training", "parity", "teaching", "bench", "commands",
     "__main__",
 ]
-SUITES = [                                       # of several files
+SUITES = [                                       # rooms of several files
     "pipelines", "training", "parity", "teaching", "bench", "commands",
 ]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from cases import Case
+from cases import SMALL, Case
 from ours import outputs
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
@@ -199,3 +199,28 @@ def gradients(
         name: (torch.zeros_like(leaf) if leaf.grad is None else leaf.grad).numpy()
         for name, leaf in leaves.items()
     }
+
+
+# --- models of random parameters, to be saved and opened ------------------------------
+
+BERT = {
+    "vocab_size": SMALL["vocab_size"], "max_position_embeddings": 12, "hidden_size": 12,
+    "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 20,
+    "attn_implementation": "eager",
+}
+
+
+def randomised(model: Any) -> Any:
+    """Return a transformers model in evaluation mode, every parameter random."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.uniform_(-1, 1, generator=generator)
+    return model.eval()
+
+
+def theirs(head: str, **config: Any) -> Any:
+    """Return transformers' model of random parameters."""
+    config = transformers.DistilBertConfig(**(SMALL | config))
+    config._attn_implementation = "eager"
+    return randomised(CLASSES[head](config))

@@ -4,11 +4,7 @@ All are made of one folder, so they compute from the same weights. This is the o
 that imports the other libraries; `missing` says which of them are not installed.
 """
 
-import contextlib
-import importlib.util
-import io
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +17,7 @@ from ..models import (
     DistilBertForSequenceClassification,
     DistilBertModel,
 )
+from ..parity.theirs import not_installed, quiet, torch_model
 from ..pipelines import pipeline
 from ..runtime import n_threads
 from ..tokenizer import DistilBertTokenizer
@@ -44,9 +41,7 @@ LR, WEIGHT_DECAY, MAX_GRAD_NORM = 5e-5, 0.01, 1.0
 
 def missing(contender: str) -> list[str]:
     """Return the libraries that a contender needs and that are not installed."""
-    return [
-        name for name in NEEDS[contender] if importlib.util.find_spec(name) is None
-    ]
+    return not_installed(NEEDS[contender])
 
 
 def check_agreement(outputs: dict[str, Array], what: str) -> None:
@@ -155,32 +150,6 @@ def export(model: Any, path: Path) -> None:
             input_names=["input_ids", "attention_mask"],
             dynamic_shapes={"input_ids": axes, "attention_mask": axes},
         )
-
-
-def torch_model(class_name: str, folder: Path, attention: str) -> Any:
-    """Return transformers' model of the folder, in evaluation mode."""
-    with quiet():
-        import torch
-        import transformers
-
-        torch.set_num_threads(n_threads())
-        transformers.utils.logging.set_verbosity_error()
-        transformers.utils.logging.disable_progress_bar()
-        model_class = getattr(transformers, class_name)
-        model = model_class.from_pretrained(folder, attn_implementation=attention)
-    return model.eval()
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep what the other libraries have to say from both outputs."""
-    with (
-        warnings.catch_warnings(),
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(io.StringIO()),
-    ):
-        warnings.simplefilter("ignore")
-        yield
 
 
 # --- a training step ------------------------------------------------------------------

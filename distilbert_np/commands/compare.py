@@ -14,6 +14,8 @@ from ..weights import listing
 
 def compare(arguments: argparse.Namespace) -> int:
     """Answer a compare command; return 0 if the port is right, 1 if it goes wrong."""
+    if arguments.plot:
+        check_ending(arguments.plot)
     reference = read_trace(arguments.reference)
     shown = read_arrays(arguments.mine)
     if arguments.map:
@@ -37,12 +39,21 @@ def refuse_strangers(path: str, compared: Comparison) -> None:
         )
 
 
-def plot(reference: Trace, compared: Comparison, path: str) -> None:
-    """Draw the errors into a file, .png or .svg."""
-    from ..teaching.figures import FORMATS, parity_figure, save_figure
+def check_ending(path: str) -> None:
+    """Raise InputError unless a figure can be written to a file of this name."""
+    from ..teaching.figures import FORMATS
 
     if Path(path).suffix not in FORMATS:
         raise InputError(f"--plot: expected a name ending in {' or '.join(FORMATS)}")
-    figure = parity_figure(report.as_json(compared)["rows"], compared.tolerance)
+
+
+def plot(reference: Trace, compared: Comparison, path: str) -> None:
+    """Draw the errors into a file, .png or .svg."""
+    from ..teaching.figures import parity_figure, save_figure
+
+    rows = report.as_json(compared)["rows"]
+    if not any(row["floor"] for row in rows):
+        raise InputError("--plot: nothing to draw, since inputs alone are shown")
+    figure = parity_figure(rows, compared.tolerance)
     with system_errors(path, "written"):
         save_figure(figure, Path(path))

@@ -23,6 +23,8 @@ INPUTS = (
 def trace(arguments: argparse.Namespace) -> None:
     """Answer a trace command: run the model, write the arrays, say what there is."""
     head = arguments.head or own_head(arguments.model)
+    if arguments.inputs and (arguments.texts or arguments.file):
+        raise InputError("--inputs: stands in the place of texts, of which some stand")
     if arguments.inputs:
         inputs = read_inputs(arguments.inputs)
     else:
@@ -65,24 +67,27 @@ def read_inputs(path: str) -> Tree:
     else:
         found = {name: shown.array for name, shown in read_arrays(path).items()}
     if any(name.startswith("inputs.") for name in found):
-        return of_trace(found)
+        return of_trace(path, found)
     if unknown := sorted(set(found) - {*INPUTS}):
         expected = ", ".join(INPUTS)
         raise InputError(f"{path}: found {unknown[0]}, expected some of {expected}")
     return found
 
 
-def of_trace(arrays: Tree) -> Tree:
+def of_trace(path: str, arrays: Tree) -> Tree:
     """Return the arguments of the call that a trace is of."""
     inputs = {
         name: arrays[f"inputs.{name}"] for name in INPUTS if f"inputs.{name}" in arrays
     }
     if "inputs.n_choices" in arrays:             # choices are laid out as texts there
-        count = int(arrays["inputs.n_choices"])
-        for name in ("input_ids", "inputs_embeds", "attention_mask"):
-            if name in inputs:
-                shape = inputs[name].shape
-                inputs[name] = inputs[name].reshape(-1, count, *shape[1:])
+        count = arrays["inputs.n_choices"].reshape(-1)[:1]
+        for name in {*inputs} & {"input_ids", "inputs_embeds", "attention_mask"}:
+            try:
+                shape = (-1, *count, *inputs[name].shape[1:])
+                inputs[name] = inputs[name].reshape(shape)
+            except (TypeError, ValueError):
+                text = f"{path}: inputs.{name}: cannot be parted by inputs.n_choices"
+                raise InputError(text) from None
     return inputs
 
 

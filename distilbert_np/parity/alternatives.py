@@ -136,12 +136,6 @@ def scaled_by(divisor: Callable[[Place, Array], float]) -> Operation:
     return lambda at, q, k: matmul(q, k.swapaxes(-1, -2)) / divisor(at, q)
 
 
-def masked_scores(at: Place, q: Array, k: Array) -> Array:
-    """Return the scores with the mask added."""
-    bias = mask_bias(at.values["inputs.attention_mask"].astype(bool), q.dtype)
-    return OPERATIONS["scores"](at, q, k) + (0 if bias is None else bias)
-
-
 def filled_with(number: float, dtype: Any = np.float64) -> Operation:
     """Return the weights if this number hides a key, added in this precision.
 
@@ -277,7 +271,6 @@ class Unpadded:
         self.params, self.encoder, self.config = model.params, model.encoder, config
 
 
-
 def rounded_to(bits: int) -> Callable[[Array], Array]:
     """Return the function that rounds numbers to so many significant bits."""
 
@@ -365,9 +358,14 @@ ALTERNATIVES: dict[str, dict[str, list[Operation]]] = {
         "scores-not-scaled": [scaled_by(lambda at, q: 1.0)],
         "scores-scaled-by-head-size": [scaled_by(lambda at, q: q.shape[-1])],
         "scores-transposed": [lambda at, q, k: OPERATIONS["scores"](at, k, q)],
-        "scores-masked-already": [masked_scores],
     },
     "weights": {
+        # Shown, such scores look like right ones in another layout.
+        "scores-transposed": [
+            lambda at, scores, mask: OPERATIONS["weights"](
+                at, scores.swapaxes(-1, -2), mask
+            )
+        ],
         "mask-ignored": [lambda at, scores, mask: softmax(scores)],
         "mask-inverted": [seen_by(lambda mask: ~mask[:, None, None])],
         "mask-fill-1e4": [filled_with(-1e4), filled_with(-1e4, np.float32)],

@@ -6,7 +6,7 @@ described: a factor, a vector too much, the places where it stands.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import combinations
+from itertools import combinations, dropwhile
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..functions import Array, as_rows
 from ..models import DistilBertPreTrainedModel as Model
 from ..weights import listing
 from .alternatives import ALTERNATIVES, other_layer
-from .rounding import FLOAT32, Size, difference, size
+from .rounding import FLOAT32, Size, difference, scale, size
 from .steps import Operation, Place, Step, outcome, run
 
 # What each cause means. The zoo's faults go by the same names.
@@ -170,12 +170,12 @@ class Wrong(NamedTuple):
 
         What is larger than expected may be off by more.
         """
-        larger = size(np.abs(other)).rms / max(size(np.abs(self.expected)).rms, TINY)
-        return size(difference(self.value, other)).over(self.floor) / max(1.0, larger)
+        usual = scale(self.expected).rms
+        larger = max(1.0, scale(other).rms / usual) if usual else 1.0
+        return size(difference(self.value, other)).over(self.floor) / larger
 
 
 MOST_FINDINGS = 3
-TINY = np.finfo(np.float64).tiny
 WORST = Finding("unknown", np.inf)
 
 
@@ -201,15 +201,11 @@ def findings(wrong: Wrong, forward_differs: bool = False) -> list[Finding]:
 Hypothesis = tuple[str, dict[str, Operation]]    # a cause; by step, what is done there
 
 
-def hypotheses(
-    wrong: Wrong, alike: Callable[[Step], str]
-) -> Iterator[Hypothesis]:
+def hypotheses(wrong: Wrong, alike: Callable[[Step], str]) -> Iterator[Hypothesis]:
     """Yield what may have been done otherwise, in all unseen steps that are `alike`."""
     together: dict[tuple[str, int, str], dict[str, Operation]] = {}
     for step in wrong.unseen:
         for cause, number, operation in causes_at(step):
-            if cause in SHOWN_ONLY and step is not wrong.unseen[-1]:
-                continue
             key = (cause, number, alike(step))
             together.setdefault(key, {})[step.name] = operation
     yield from ((cause, operations) for (cause, *_), operations in together.items())
@@ -227,7 +223,6 @@ def short_name(step: Step) -> str:
 LEVELS: tuple[Callable[[Step], str], ...] = (
     lambda step: "everywhere", short_name, lambda step: step.name,
 )
-SHOWN_ONLY = ("scores-masked-already",)          # what later steps read is no matter
 
 
 def layers_swapped(wrong: Wrong) -> Iterator[Hypothesis]:
@@ -237,16 +232,16 @@ def layers_swapped(wrong: Wrong) -> Iterator[Hypothesis]:
         if step.params.startswith("transformer.layer."):
             layers.setdefault(int(step.params.split(".")[2]), []).append(step.name)
     for one, other in combinations(range(wrong.model.config.n_layers), 2):
-        yield "layers-swapped", (
-            dict.fromkeys(layers.get(one, ()), other_layer(other))
-            | dict.fromkeys(layers.get(other, ()), other_layer(one))
-        )
+        operations = dict.fromkeys(layers.get(one, ()), other_layer(other))
+        operations |= dict.fromkeys(layers.get(other, ()), other_layer(one))
+        if operations:
+            yield "layers-swapped", operations
 
 
 def left_by(wrong: Wrong, operations: dict[str, Operation]) -> float:
     """Return how many times rounding is left, if these operations were done."""
     values = dict(wrong.values)
-    for step in wrong.unseen:
+    for step in dropwhile(lambda step: step.name not in operations, wrong.unseen):
         try:
             with np.errstate(all="ignore"):
                 values |= (
@@ -265,10 +260,29 @@ def left_by(wrong: Wrong, operations: dict[str, Operation]) -> float:
 
 def described(wrong: Wrong) -> Finding:
     """Return what the error looks like, where nothing that was tried explains it."""
-    for look in (not_finite, factor, vector_added, of_float16, other_weights):
-        if finding := look(wrong):
+    looks = (
+        masked_already, not_finite, factor, vector_added, of_float16, other_weights
+    )
+    for look in looks:
+        with np.errstate(all="ignore"):
+            finding = look(wrong)
+        if finding:
             return finding
     return Finding("unknown", detail=places(wrong))
+
+
+def masked_already(wrong: Wrong) -> Finding | None:
+    """Find scores that are right but where a key is hidden, and there very low."""
+    if wrong.unseen[-1].operation != "scores":
+        return None
+    mask = wrong.values["inputs.attention_mask"].astype(bool)[:, None, None]
+    seen = np.broadcast_to(mask, wrong.value.shape)                  # (B, H, L, L)
+    if seen.all() or not wrong.value[~seen].max() < -1e3:
+        return None
+    others = np.where(seen, wrong.value, wrong.expected)
+    times = size(difference(others, wrong.expected)).over(wrong.floor)
+    is_it = times <= wrong.tolerance
+    return Finding("scores-masked-already", times) if is_it else None
 
 
 def not_finite(wrong: Wrong) -> Finding | None:
@@ -312,6 +326,8 @@ def rows_of(wrong: Wrong) -> tuple[Array, Array, Array] | None:
     if step.operation not in LINEARS:
         return None
     x = wrong.values[step.reads[0]].astype(np.float64)
+    if not (np.isfinite(x).all() and np.isfinite(wrong.value).all()):
+        return None
     bias = Place(wrong.model, step, wrong.values).params["bias"]
     x = as_rows(x)
     given = (

@@ -6,7 +6,7 @@ the port's own step *added*. The latter is a bug where it is more than TOLERANCE
 what float32 adds there, which is measured by running the same step in float32.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,10 +15,10 @@ from ..functions import Array
 from ..models import DistilBertPreTrainedModel as Model
 from . import layouts
 from .causes import Finding, Wrong, findings
-from .rounding import FLOAT32, difference, floor, size
+from .rounding import FLOAT32, difference, floor, scale, size
 from .steps import GRADIENTS, TEACHER, Step, run, steps_of
 from .traces import Shown, Trace
-from .tracing import letters_of, load_model
+from .tracing import labels_of, letters_of, load_model
 
 # Of float32's error. Ports that are right stay below 8, and faults begin at 50.
 TOLERANCE = 16.0
@@ -99,8 +99,9 @@ class Comparer:
             if name not in self.shown:
                 continue
             theirs, eps = self.shown[name]
-            fits = layouts.arranged(theirs, array)
-            is_same = fits is not None and self.is_same(name, fits[0], array, eps)
+            (expected,) = self.repeated(name, theirs, array)
+            fits = layouts.arranged(theirs, expected)
+            is_same = fits is not None and self.is_same(name, fits[0], expected, eps)
             if is_same and name.startswith(TEACHER):
                 self.doubles[name] = self.singles[name] = fits[0]
             state = "rounding" if is_same else "bug"
@@ -119,7 +120,7 @@ class Comparer:
 
     def usual(self, name: str, truth: Array, eps: float) -> float:
         """Return what rounding adds at most on all the way to an array."""
-        once = FLOAT32 * size(np.abs(truth)).most
+        once = FLOAT32 * scale(truth).most
         return max(self.floors.get(name, 0.0), once) * max(1.0, eps / FLOAT32)
 
     def read_step(self, step: Step) -> None:
@@ -143,17 +144,13 @@ class Comparer:
         theirs, eps = self.shown[name]
         eps = max(eps, *(self.precision_of(read) for read in step.reads))
         row = Row(name, "shape", theirs.shape)
-        if single.shape[:1] == (1,) and theirs.shape[1:] == single.shape[1:]:
-            single, double = (        # positions, which the port repeats for each text
-                np.broadcast_to(x, theirs.shape) for x in (single, double)
-            )
+        letters = self.letters.get(name, "")
+        single, double = self.repeated(name, theirs, single, double)
         fits = layouts.arranged(theirs, double)
         if fits is None:
             return row, None
-        value, axes = fits
-        row.layout = layouts.named(
-            theirs.shape, axes, double.shape, self.letters.get(name, "")
-        )
+        value, axes = fits[0].astype(np.float64), fits[1]
+        row.layout = layouts.named(theirs.shape, axes, double.shape, letters)
         allowed = floor(single, double, eps, self.doubles[step.reads[0]])
         added = size(difference(value, double))
         row.added, row.floor, row.times = added.most, allowed.most, added.over(allowed)
@@ -162,10 +159,16 @@ class Comparer:
         if row.state == "bug":
             wrong = Wrong(
                 self.double, [*self.unseen_before(step), step], self.doubles, name,
-                value, double, allowed, self.tolerance, self.letters.get(name, ""),
+                value, double, allowed, self.tolerance, letters,
             )
             row.findings = findings(wrong, self.is_of_wrong_forward(step))
         return row, value
+
+    def repeated(self, name: str, theirs: Array, *ours: Array) -> Iterator[Array]:
+        """Yield ours, repeated for each text where it is positions, and theirs is."""
+        each = (len(self.reference["inputs.attention_mask"]), *ours[0].shape[1:])
+        is_so = self.letters.get(name, "").startswith("1|B") and theirs.shape == each
+        yield from (np.broadcast_to(x, each) if is_so else x for x in ours)
 
     def precision_of(self, name: str) -> float:
         """Return the epsilon of an array that a port shows, 0 if it shows it not.
@@ -198,7 +201,7 @@ class Comparer:
         truth = self.reference[row.name]
         row.total = size(difference(value, truth)).most
         row.inherited = size(difference(double, truth)).most
-        usual = self.usual(row.name, truth, eps)
+        usual = max(self.usual(row.name, truth, eps), row.floor or 0.0)
         if row.state == "rounding" and row.inherited > self.tolerance * usual:
             row.state = "inherited"
 
@@ -216,8 +219,9 @@ def compare(
     comparer = Comparer(reference, shown, models, letters, floors, tolerance)
     comparer.read_inputs()
     given = [name for name in reference if name.startswith("inputs.")]
+    begin = {f"inputs.{name}" for name in labels_of(models[0].head)}
     has_gradients = any(name.startswith(GRADIENTS) for name in [*reference, *shown])
-    steps = steps_of(models[0], given, has_gradients)
+    steps = steps_of(models[0], given, has_gradients and begin <= {*given})
     for step in steps:
         comparer.read_step(step)
     known = {*given, *(name for step in steps for name in step.gives)}
@@ -234,7 +238,8 @@ def compare_traces(
     head = reference.manifest["head"]
     models = tuple(load_model(name, head, dtype) for dtype in ("float64", "float32"))
     for model in models:
-        model.config.problem_type = reference.manifest["settings"]["problem_type"]
+        settings = reference.manifest.get("settings", {})
+        model.config.problem_type = settings.get("problem_type")
     tensors = reference.manifest["tensors"]
     floors = {name: about.get("floor", 0.0) for name, about in tensors.items()}
     letters = letters_of(models[0])

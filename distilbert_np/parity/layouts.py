@@ -70,9 +70,12 @@ def named(
 ) -> str:
     """Return a layout in letters: (B, L, H·K) of what is expected as (B, H, L, K).
 
-    Empty if it is the expected one, but for axes of length 1.
+    Empty if it is the expected one, but for axes of length 1. The second of two axes
+    of one letter has a prime: (B, H, L′, L) for scores with the keys first.
     """
-    names = letters.split()
+    names: list[str] = []
+    for letter in letters.split():
+        names.append(letter + "′" * (letter in names))
     groups = grouped(shape, [expected[axis] for axis in axes]) or []
     if axes == tuple(range(len(axes))) and all(len(group) == 1 for group in groups):
         return ""

@@ -71,7 +71,7 @@ def table(compared: Comparison) -> Iterator[str]:
         if row.state == "missing":
             continue
         where, name = parted(row.name)
-        if where != part:
+        if where not in (part, ""):              # the loss goes with the head
             yield where
             part = where
         yield line(name, row)
@@ -96,7 +96,7 @@ def line(name: str, row: Row) -> str:
     )
     if row.added is None and row.state == "rounding":
         return f"  {name:<34}{'same':>11}"
-    times = "" if row.times is None else f"{row.times:,.1f}"
+    times = "" if row.times is None else many(row.times)
     verdict = {"bug": "  BUG", "inherited": "  inherited"}.get(row.state, "")
     if row.state == "shape":
         verdict = f"  BUG: has shape {row.shape}, which no layout of it has"
@@ -109,6 +109,11 @@ def short(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:.1e}" if value else "0"
+
+
+def many(times: float) -> str:
+    """Return how many times rounding an error is, so that it fits a column."""
+    return f"{times:,.1f}" if times < 1e6 else f"{times:.1e}"
 
 
 # --- the conclusion -------------------------------------------------------------------
@@ -146,7 +151,7 @@ def divergence(compared: Comparison) -> Iterator[str]:
     yield f"First divergent: {first.name}"
     if first.times is not None:
         yield (
-            f"  its own step adds {short(first.added)}, {first.times:,.0f} times what "
+            f"  its own step adds {short(first.added)}, {many(first.times)} times what "
             f"float32's rounding does; "
             + (f"{short(first.inherited)} was inherited" if first.inherited
                else "nothing was inherited")

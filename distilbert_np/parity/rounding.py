@@ -21,9 +21,14 @@ class Size(NamedTuple):
     rms: float
 
     def over(self, floor: "Size") -> float:
-        """Return how many times as large as another this is, by either measure."""
+        """Return how many times as large as another this is, by either measure.
+
+        Infinitely many where nothing is allowed, as of whole numbers.
+        """
         pairs = zip(self, floor, strict=True)
-        return max(own / other if own else 0.0 for own, other in pairs)
+        return max(
+            own / other if other else np.inf if own else 0.0 for own, other in pairs
+        )
 
 
 def difference(x: Array, y: Array) -> Array:
@@ -46,6 +51,11 @@ def size(error: Array) -> Size:
     return Size(most, most * float(np.sqrt(np.mean(np.square(error / most)))))
 
 
+def scale(array: Array) -> Size:
+    """Return how large an array's numbers are, but for those that are none."""
+    return size(np.abs(array[np.isfinite(array)]))
+
+
 def floor(
     single: Array, double: Array, eps: float, read: Array | None = None
 ) -> Size:
@@ -54,12 +64,12 @@ def floor(
     It is at least that of a single rounding: half the last digit of the largest number;
     or, where all are 0, as in sums that cancel, of the largest in what was `read`.
     """
-    shown = double if read is None or double.any() else read
-    found, scale = size(difference(single, double)), size(np.abs(shown))
+    found = size(difference(single, double)[np.isfinite(double)])
+    largest = scale(double if read is None or double.any() else read)
     once = FLOAT32 / 2
     most, rms = (
         max(error, once * value) if np.isfinite(error) else once * value
-        for error, value in zip(found, scale, strict=True)
+        for error, value in zip(found, largest, strict=True)
     )
-    tiny = np.finfo(np.float64).tiny
+    tiny = float(np.finfo(np.float64).tiny)
     return Size(max(most, tiny) * eps / FLOAT32, max(rms, tiny) * eps / FLOAT32)

@@ -7,24 +7,34 @@ NAME.npy for each; where its names are others, a map tells which are which.
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
+from zlib import error as ZipError
 
 import numpy as np
 
 from ..errors import InputError, shown
-from ..files import read_json, written_whole
+from ..files import opened, read_json, written_whole
 from ..functions import Array
 from ..hub import CONFIG_FILES, WEIGHT_FILES, find_model
+from ..trace import check_head
 from ..trees import Tree
 from ..weights import DTYPES, WEIGHT_DTYPES, convert, map_file, save_tensors
-from .tracing import FORMAT, default_labels, describe, digest, load_model, traced
+from .tracing import (
+    FORMAT,
+    default_labels,
+    describe,
+    digest,
+    labels_of,
+    load_model,
+    traced,
+)
 
 ARRAYS, MANIFEST = "trace.safetensors", "manifest.json"
 BFLOAT16 = 2.0**-7
-LABEL_NAMES = ("labels", "start_positions", "last_hidden_state_gradient")
 
 
 class Shown(NamedTuple):
@@ -53,16 +63,18 @@ def trace_model(
 ) -> Tree:
     """Trace a call of a model, write the trace into a folder, return its manifest.
 
-    `name` is what from_pretrained takes. If there are `gradients` and no labels, some
-    are made up (`default_labels`). `only` are patterns such as `*.output_layer_norm`
-    of the arrays to write, beside the inputs. What the manifest is to tell of the call
-    is `case`. Raises InputError where an argument cannot be used.
+    `name` is what from_pretrained takes. If there are `gradients`, or a `teacher`, and
+    no labels, some are made up (`default_labels`). `only` are patterns such as
+    `*.output_layer_norm` of the arrays to write, beside the inputs. What the manifest
+    is to tell of the call is `case`. Raises InputError where an argument cannot be
+    used.
     """
+    needs_labels = gradients or teacher is not None
     precisions = {}
     for precision in ("float64", "float32"):
         model = load_model(name, head, precision)
         soft = None if teacher is None else load_model(teacher, "masked_lm", precision)
-        if gradients and not has_labels(arguments):
+        if needs_labels and not any(n in arguments for n in labels_of(head)):
             arguments = {**arguments, **default_labels(model, arguments)}
         precisions[precision] = traced(model, arguments, gradients, soft)
     manifest = describe(
@@ -77,19 +89,22 @@ def trace_model(
     if case is not None:
         manifest["case"] = case
     manifest["tensors"] = {name: tensors[name] for name in arrays}
+    refuse_idle(only, arrays)
     write_trace(folder, arrays, manifest, npy)
     return manifest
-
-
-def has_labels(arguments: Mapping[str, Any]) -> bool:
-    """Whether a call has what a loss, or a gradient, needs beside the inputs."""
-    return any(name in arguments for name in LABEL_NAMES)
 
 
 def is_wanted(name: str, patterns: Sequence[str]) -> bool:
     """Whether an array is to be written."""
     matches = any(fnmatchcase(name, pattern) for pattern in patterns)
     return not patterns or name.startswith("inputs.") or matches
+
+
+def refuse_idle(patterns: Sequence[str], names: Collection[str]) -> None:
+    """Raise InputError for a pattern that no name is like."""
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise InputError(f"--only: no array has a name like {pattern!r}")
 
 
 def source_of(name: str | os.PathLike, folder: str | os.PathLike) -> str:
@@ -107,6 +122,8 @@ def write_trace(
     npy: bool = False,
 ) -> None:
     """Write a trace: manifest.json and trace.safetensors, or a file NAME.npy for each.
+
+    An older trace.safetensors does not stay beside the latter.
     """
     with written_whole(folder) as path:
         (path / MANIFEST).write_text(readable(manifest), encoding="utf-8")
@@ -115,6 +132,8 @@ def write_trace(
                 np.save(path / f"{name}.npy", np.ascontiguousarray(array))
         else:
             save_tensors({n: np.asarray(a) for n, a in arrays.items()}, path / ARRAYS)
+    if npy:
+        (Path(folder) / ARRAYS).unlink(missing_ok=True)
 
 
 def readable(manifest: Tree) -> str:
@@ -143,15 +162,27 @@ def read_trace(folder: str | os.PathLike) -> Trace:
     if not (path / MANIFEST).exists():
         raise InputError(f"{folder}: not a trace; expected a folder with {MANIFEST}")
     manifest = read_json(path / MANIFEST, InputError)
-    if manifest.get("format") != FORMAT:
-        raise InputError(
-            f"{path / MANIFEST}: format: expected {FORMAT!r}, found "
-            f"{shown(manifest.get('format'))}"
-        )
-    arrays = {name: found.array for name, found in read_arrays(path).items()}
-    if "inputs.attention_mask" not in arrays:
-        raise InputError(f"{folder}: holds no inputs.attention_mask, as a trace does")
+    check_manifest(path / MANIFEST, manifest)
+    found, arrays = read_arrays(path), {}
+    for name in manifest["tensors"]:
+        if name not in found:
+            raise InputError(f"{folder}: holds no {name}, of which {MANIFEST} tells")
+        arrays[name] = found[name].array
     return Trace(path, arrays, manifest)
+
+
+def check_manifest(path: Path, manifest: Tree) -> None:
+    """Raise InputError unless a manifest is one of a trace, with what is read of it."""
+    if manifest.get("format") != FORMAT:
+        found = shown(manifest.get("format"))
+        raise InputError(f"{path}: format: expected {FORMAT!r}, found {found}")
+    try:
+        check_head(manifest.get("head"))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    tensors = manifest.get("tensors")
+    if not isinstance(tensors, dict) or "inputs.attention_mask" not in tensors:
+        raise InputError(f"{path}: tensors: expected what is told of each array")
 
 
 def read_arrays(path: str | os.PathLike) -> dict[str, Shown]:
@@ -166,11 +197,8 @@ def read_arrays(path: str | os.PathLike) -> dict[str, Shown]:
         files = sorted(path.glob("*.npy"))
         if not files:
             raise InputError(f"{path}: holds neither {ARRAYS} nor any .npy file")
-        return {file.stem: as_shown(file, load_npy(file)) for file in files}
-    if path.suffix == ".npz":
-        with load_npy(path) as arrays:
-            return {name: as_shown(path, arrays[name]) for name in arrays}
-    return read_safetensors(path)
+        return {name: one for file in files for name, one in read_npy(file).items()}
+    return read_npy(path) if path.suffix in (".npy", ".npz") else read_safetensors(path)
 
 
 def read_safetensors(path: Path) -> dict[str, Shown]:
@@ -190,18 +218,25 @@ def read_safetensors(path: Path) -> dict[str, Shown]:
     return found
 
 
-def load_npy(path: Path) -> Any:
-    """Return what NumPy reads from a file; no pickles, which could run code."""
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: not a file of arrays ({error})") from None
+def read_npy(path: Path) -> dict[str, Shown]:
+    """Return the arrays of a .npz file, or the one of a .npy file by the file's name.
+
+    No pickles are read, which could run code.
+    """
+    with opened(path, InputError, mode="rb") as file:
+        try:
+            found = np.load(file, allow_pickle=False)
+            arrays = {path.stem: found} if isinstance(found, np.ndarray) else {**found}
+        except (ValueError, EOFError, BadZipFile, ZipError) as error:
+            raise InputError(f"{path}: not a file of arrays ({error})") from None
+    return {name: as_shown(path, array) for name, array in arrays.items()}
 
 
 def as_shown(path: Path, array: Array) -> Shown:
     """Return an array with the precision of its numbers."""
     if array.dtype.kind in "biu":
         return Shown(array, 0.0)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype.kind != "f" or array.dtype not in WEIGHT_DTYPES.values():
         raise InputError(f"{path}: expected numbers, found an array of {array.dtype}")
     return Shown(array, float(np.finfo(array.dtype).eps))

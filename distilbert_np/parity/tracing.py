@@ -13,7 +13,7 @@ import numpy as np
 from .. import hub, weights
 from ..errors import InputError
 from ..functions import Array
-from ..inputs import problem_type
+from ..inputs import check_numbers, check_shape, problem_type
 from ..losses import IGNORED
 from ..models import CLASSES
 from ..models import DistilBertPreTrainedModel as Model
@@ -26,6 +26,7 @@ from .rounding import difference, size
 from .steps import GRADIENTS, START, TEACHER, Step, run, steps_of
 
 FORMAT = "distilbert_np trace, version 1"
+START_NAME = START.removeprefix("inputs.")
 MORE_LETTERS = {                                 # beyond trace_table's
     "sentence.mean": "B D", "loss": "", "distillation.kl": "", "distillation.mlm": "",
     "distillation.cos": "", "inputs.n_choices": "", "inputs.head_mask": "N H",
@@ -57,13 +58,15 @@ def traced(
     adds the losses of distillation, whose sum is then the loss.
     """
     arguments = dict(arguments)
-    start = arguments.pop("last_hidden_state_gradient", None)
+    check_labels(model, arguments)
+    start = arguments.pop(START_NAME, None)
     out = model(**arguments, output_hidden_states=True, trace=True)
     values = dict(out.trace)
     if model.head == "multiple_choice":
         values["inputs.n_choices"] = np.array(out.logits.shape[1])
     if start is not None:
-        values[START] = np.asarray(start, model.dtype)
+        start = check_shape(START_NAME, start, out.last_hidden_state.shape)
+        values[START] = check_numbers(START_NAME, start, model.dtype)
     douts = {"last_hidden_state": values.get(START)} if model.head == "base" else None
     if teacher is not None:
         taught, douts = taught_by(teacher, model, out, arguments)
@@ -94,16 +97,31 @@ def taught_by(
     return taught, objective.parts_backward(1.0, out, soft, batch)
 
 
+def labels_of(head: str) -> tuple[str, ...]:
+    """Return the names of what a call of a head needs for a loss, or a gradient."""
+    if head == "base":
+        return (START_NAME,)
+    if head == "question_answering":
+        return ("start_positions", "end_positions")
+    return ("labels",)
+
+
+def check_labels(model: Model, arguments: Mapping[str, Any]) -> None:
+    """Raise InputError where labels are those of another head."""
+    own = labels_of(model.head)
+    for name in (START_NAME, "labels", "start_positions", "end_positions"):
+        if name in arguments and name not in own:
+            raise InputError(
+                f"{name}: found some, of which the head {model.head} takes none; its "
+                f"own are {' and '.join(own)}"
+            )
+
+
 def check_start(model: Model, values: Mapping[str, Array]) -> None:
     """Raise InputError where there is nothing to differentiate."""
-    if model.head == "base" and START not in values:
-        raise InputError(
-            "last_hidden_state_gradient: the encoder alone has no loss; gradients "
-            "begin with this, found none"
-        )
-    has_loss = "loss" in values or TEACHER + "logits" in values
-    if model.head != "base" and not has_loss:
-        raise InputError("labels: gradients are of the loss, which needs them")
+    for name in labels_of(model.head):
+        if f"inputs.{name}" not in values:
+            raise InputError(f"{name}: gradients begin with this, found none")
 
 
 def in_order(
@@ -126,16 +144,17 @@ def default_labels(model: Model, arguments: Mapping[str, Any]) -> dict[str, Arra
     masked LM: each token itself · tokens: (id + place) mod C, both −100 where hidden ·
     classes: the text's number mod C · truths: the remainder of number + class by 2 ·
     numbers: half the text's number · answers: from place 1 to the last · choices: 0.
-    For the encoder alone, the last hidden state's gradient, drawn from seed 0.
+    For the encoder alone, the last hidden state's gradient, drawn from seed 0. Where
+    vectors are given in the place of ids, these count as 0.
     """
-    ids = np.asarray(arguments["input_ids"])
-    mask = np.asarray(arguments.get("attention_mask", np.ones_like(ids)))
-    (B, L), C = (len(ids), ids.shape[-1]), model.config.num_labels
+    out = model(**arguments, output_hidden_states=True, trace=True)
+    mask = out.trace["inputs.attention_mask"]
+    ids = out.trace.get("inputs.input_ids", np.zeros_like(mask, int))
+    (B, L), C = ids.shape, model.config.num_labels
     texts = np.arange(B)
     if model.head == "base":
         rng = np.random.default_rng(0)
-        shape = (*ids.shape, model.config.dim)
-        return {"last_hidden_state_gradient": rng.standard_normal(shape)}
+        return {START_NAME: rng.standard_normal(out.last_hidden_state.shape)}
     if model.head == "question_answering":
         return {"start_positions": texts * 0 + min(1, L - 1), "end_positions":
                 texts * 0 + L - 1}
@@ -147,7 +166,7 @@ def default_labels(model: Model, arguments: Mapping[str, Any]) -> dict[str, Arra
             "regression": np.tile(texts[:, None] / 2, C),
         }[kind]}
     if model.head == "multiple_choice":
-        return {"labels": texts * 0}
+        return {"labels": np.zeros(len(out.logits), int)}
     own = ids if model.head == "masked_lm" else (ids + np.arange(L)) % C
     return {"labels": np.where(mask.astype(bool), own, IGNORED)}
 
