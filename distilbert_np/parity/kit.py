@@ -56,21 +56,21 @@ SIZES: dict[str, dict[str, int]] = {
     },
     "base": {},
 }
-LONGEST, CLASSES_TOLD, CHOICES = 512, 5, 3
+LONGEST, N_CLASSES, CHOICES = 512, 5, 3
 
 # By folder: the head, and what the configuration says beside the sizes.
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "base": ("base", {"max_position_embeddings": LONGEST}),
     "masked_lm": ("masked_lm", {}),
     **{
-        folder: ("sequence", {"num_labels": CLASSES_TOLD, "problem_type": kind})
+        folder: ("sequence", {"num_labels": N_CLASSES, "problem_type": kind})
         for folder, kind in (
             ("sequence", "single_label_classification"),
             ("multi_label", "multi_label_classification"),
             ("regression", "regression"),
         )
     },
-    "token": ("token", {"num_labels": CLASSES_TOLD}),
+    "token": ("token", {"num_labels": N_CLASSES}),
     "question_answering": ("question_answering", {}),
     "multiple_choice": ("multiple_choice", {}),
     "teacher": ("masked_lm", {"n_layers": 3}),
@@ -306,9 +306,8 @@ def arguments_of(
 ) -> Tree:
     """Return the arguments of a case's call."""
     limit = min(LONGEST, config.max_position_embeddings)
-    options = {"padding": True, "truncation": True, "max_length": limit} | {
-        **case.options
-    }
+    options = {"padding": True, "truncation": True, "max_length": limit}
+    options |= case.options
     tokenizer.padding_side = case.padding_side
     encoded = tokenizer(list(case.texts), return_tensors="np", **options)
     ids, mask = encoded["input_ids"], encoded["attention_mask"]          # (B, L)

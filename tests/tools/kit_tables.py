@@ -129,26 +129,29 @@ def steps_table() -> str:
 
 def rows_of(folder: str) -> list[list[str]]:
     """Return the rows of a model's steps: all of the encoder's, or those of a head."""
-    model, letters = new_model(folder, "tiny"), letters_of(new_model(folder, "tiny"))
-    given = ["inputs.labels", "inputs.start_positions", "inputs.end_positions"]
-    if folder == "masked_lm":
-        steps = steps_of(model, given) + steps_of(model, [TEACHER + "logits"])
-    else:
-        steps = steps_of(model, given)
-    rows = {}
-    for step in steps:
-        name = re.sub(r"layer\.\d+", "layer.{i}", step.name)
-        of_encoder = name.startswith(("embeddings.", "transformer."))
-        if of_encoder == (folder == "base") or name == "sentence.mean":
-            params = re.sub(r"layer\.\d+", "layer.{i}", step.params)
-            rows.setdefault((name, step.formula), [
-                f"`{name}`", letters[step.name].replace("|", r"\|") or "1",
-                step.formula, f"`{params}`" if params else "",
-            ])
-    title = "" if folder == "base" else f"**{folder}**"
-    return ([[title, "", "", ""]] if title else []) + list(rows.values())
+    model = new_model(folder, "tiny")
+    letters, rows = letters_of(model), {}
+    for step in steps_to_losses(model):
+        name, params = (LAYER.sub("{i}", text) for text in (step.name, step.params))
+        if folder == "base" or not name.startswith(("embeddings.", "transformer.")):
+            formula = step.formula.replace("ACTIVATION", model.config.activation)
+            rows[name, formula] = [
+                f"`{name}`", letters[step.name].replace("|", r"\|") or "1", formula,
+                f"`{params}`" if params else "",
+            ]
+    title = [] if folder == "base" else [[f"**{folder}**", "", "", ""]]
+    return [*title, *rows.values()]
 
 
+def steps_to_losses(model: Model) -> list[Step]:
+    """Return the steps to a model's loss, then, of a masked LM, to distillation's."""
+    labels = [f"inputs.{name}" for name in LABELS]
+    to_distillation = [TEACHER + "logits"] if model.head == "masked_lm" else []
+    return steps_of(model, labels) + steps_of(model, to_distillation)
+
+
+LAYER = re.compile(r"(?<=layer\.)\d+")
+LABELS = ("labels", "start_positions", "end_positions")
 TABLES = {"cases": cases_table, "steps": steps_table, "faults": faults_table}
 
 
