@@ -79,6 +79,7 @@ def make_parser() -> Parser:
     add_inspect(verbs)
     add_trace(verbs)
     add_compare(verbs)
+    add_zoo(verbs)
     add_parity(verbs)
     add_train(verbs)
     add_distill(verbs)
@@ -294,8 +295,7 @@ def add_trace(verbs: Any) -> None:
     add("--teacher", metavar="MODEL", help="the loss is that of distillation from this")
     add(
         "--fault", metavar="NAME",
-        help="compute it with a fault that ports have had; python -m "
-        "distilbert_np.parity.zoo lists them",
+        help="compute it with a fault that ports have had; zoo lists them",
     )
     add(
         "--dtype", choices=("float64", "float32"), default="float64",
@@ -337,6 +337,20 @@ def add_compare(verbs: Any) -> None:
     )
     add("--plot", metavar="FILE", help="draw the errors: a figure, .png or .svg")
     add("--json", action="store_true", help="print JSON, for machines")
+
+
+def add_zoo(verbs: Any) -> None:
+    """Add the verb zoo and its options."""
+    verb = add_verb(
+        verbs, "zoo", "list the faults that ports have had, or tell about some",
+        "gelu-tanh",
+        closing="trace --fault NAME computes with one.",
+    )
+    verb.set_defaults(run=show_zoo)
+    verb.add_argument(
+        "names", nargs="*", metavar="NAME",
+        help="a fault: its story, who had it, the lines that it changes",
+    )
 
 
 def add_train(verbs: Any) -> None:
@@ -544,6 +558,14 @@ def compare(arguments: argparse.Namespace) -> int:
     from .commands import compare as command  # here, since it takes its time
 
     return command.compare(arguments)
+
+
+def show_zoo(arguments: argparse.Namespace) -> None:
+    """Answer a zoo command: print the table, or the stories of faults."""
+    from .parity import zoo  # here, since it takes its time
+
+    stories = [zoo.story(zoo.fault_named(name)) for name in arguments.names]
+    print("\n\n\n".join(stories) or zoo.table())
 
 
 def train(arguments: argparse.Namespace) -> None:

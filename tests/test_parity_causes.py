@@ -42,7 +42,12 @@ PLACES = [
     ("sequence", "head.relu"),
     ("sequence", "loss"),
     ("sequence", "gradients.head.logits"),
+    ("sequence, some ignored", "loss"),
+    ("sequence, some ignored", "gradients.head.logits"),
+    ("sequence, regression of 3", "loss"),
+    ("sequence, regression of 3", "gradients.head.logits"),
     ("question_answering", "loss"),
+    ("question_answering", "gradients.head.logits"),
     ("base", "sentence.mean"),
 ]
 
@@ -58,7 +63,7 @@ def visible(about, array):
         try:
             with np.errstate(all="ignore"):
                 found = outcome(step, operation, about.double, about.trace)[array]
-        except (ValueError, KeyError):           # not in a model of this shape
+        except (ValueError, KeyError, IndexError):       # not in a model of this shape
             continue
         error = size(difference(found, double))
         if error.over(floor(single, double, FLOAT32)) > 2 * TOLERANCE:

@@ -55,6 +55,21 @@ def test_the_distill_command_is_one_that_would_run():
     assert arguments.run is distill and arguments.seeds == [0, 1, 2]
 
 
+def test_the_diagnosis_shown_is_the_diagnosis(tmp_path, monkeypatch, capsys):
+    (block,) = (block for block in blocks("bash") if " compare " in block)
+    monkeypatch.chdir(tmp_path)
+    statuses = [main(shlex.split(line)[3:]) for line in block.splitlines()]
+    assert statuses == [0, 0, 1]
+    printed = without_measures(capsys.readouterr().out)
+    (promised,) = (block for block in blocks("text") if "First divergent" in block)
+    assert without_measures(promised) in printed
+
+
+def without_measures(text):
+    """Return a text without the numbers that rounding makes, and line ends."""
+    return " ".join(re.sub(r"\d[\d,.e-]*(?= times| was)", "#", text).split())
+
+
 def test_what_is_said_of_many_texts_runs_and_prints_what_it_says(capsys):
     runs_and_prints(blocks("python")[1], capsys)
 

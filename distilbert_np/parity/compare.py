@@ -20,7 +20,7 @@ from .steps import GRADIENTS, TEACHER, Step, run, steps_of
 from .traces import Shown, Trace
 from .tracing import labels_of, letters_of, load_model
 
-# Of float32's error. Ports that are right stay below 8, and faults begin at 50.
+# Of float32's error. Ports that are right stay below 8, and faults begin at 40.
 TOLERANCE = 16.0
 
 

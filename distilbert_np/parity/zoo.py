@@ -3,21 +3,20 @@
     with zoo.planted("gelu-tanh"):
         out = model(**inputs, trace=True)
 
-    python -m distilbert_np.parity.zoo               # all of them, a line each
-    python -m distilbert_np.parity.zoo gelu-tanh     # the story of one, and its lines
+    python -m distilbert_np zoo                      # all of them, a line each
+    python -m distilbert_np zoo gelu-tanh            # the story of one, and its lines
 
 A fault changes a line or two of the lessons. `first` is the array of a trace that is
 then the first to be wrong: what a porter with this fault has to find.
 """
 
 import difflib
-import sys
 import textwrap
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from .. import attention, embeddings, encoder, functions, heads, losses, models
-from ..errors import DistilBertError, InputError, shown
+from ..errors import InputError, shown
 from ..pipelines import feature_extraction
 from ..trace import HEADS
 from . import planting
@@ -65,7 +64,7 @@ def fault_named(name: str) -> Fault:
     return ZOO[name]
 
 
-SHOW = "python -m distilbert_np.parity.zoo"
+SHOW = "python -m distilbert_np zoo"
 
 # What an input must have.
 HIDDEN = "hidden tokens"
@@ -937,18 +936,3 @@ def diff(fault: Fault) -> str:
         _, _, *changed = changes                 # without the names of the files
         lines += [line for line in changed if not line.startswith("@@")]
     return "\n".join(lines)
-
-
-def main(*names: str) -> int:
-    """Print the table, or the stories of the faults that are named."""
-    try:
-        stories = [story(fault_named(name)) for name in names]
-    except DistilBertError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print("\n\n\n".join(stories) or table())
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
