@@ -11,7 +11,7 @@ from distilbert_np.parity.alternatives import ALTERNATIVES, other_layer
 from distilbert_np.parity.causes import MEANING, NAMES, causes_at
 from distilbert_np.parity.compare import TOLERANCE
 from distilbert_np.parity.rounding import FLOAT32, difference, floor, size
-from distilbert_np.parity.steps import outcome, run
+from distilbert_np.parity.steps import OPERATIONS, outcome, run
 
 BLOCK = "transformer.layer.1."
 # Every alternative is tried at each of these; at one or another it can be seen.
@@ -143,6 +143,31 @@ def test_masked_scores_are_told_from_a_fault(fill):
     mine[scores] = np.where(mask, about.trace[scores] * 2, fill).astype(np.float32)
     row = held_against(about, mine).wrong[0]
     assert row.findings[0].cause != "scores-masked-already"
+
+
+def test_scores_that_are_wrong_where_hidden_are_not_masked():
+    about = truth("masked_lm", gradients=False)
+    scores = BLOCK + "attention.scores"
+    mask = about.inputs["inputs.attention_mask"].astype(bool)[:, None, None]
+    mine = ported(about)
+    mine[scores] = np.where(mask, mine[scores], np.float32(0))
+    row = held_against(about, mine).wrong[0]
+    assert (row.name, row.findings[0].cause) == (scores, "unknown")
+
+
+@pytest.mark.parametrize(
+    ("array", "operation", "cause"),
+    [
+        ("embeddings.LayerNorm", lambda at, x: x, "embeddings-not-normalised"),
+        (BLOCK + "attention.k",
+         lambda at, x: OPERATIONS["heads"](at, x) - OPERATIONS["heads"](at, x * 0),
+         "key-bias-dropped"),
+        ("head.activation", lambda at, x: x, "head-activation-missing"),
+    ],
+)
+def test_some_causes_have_a_name_of_their_own_where_they_stand(array, operation, cause):
+    row = found_at("masked_lm", array, operation)
+    assert (row.name, row.findings[0].cause) == (array, cause)
 
 
 @pytest.mark.parametrize(

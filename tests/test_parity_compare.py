@@ -104,6 +104,9 @@ FAULTS = {                                       # by cause: where, and what is 
     "norm-eps-1e-3": (
         "sa_layer_norm", lambda at, x: layer_norm(x, **at.params, eps=1e-3)
     ),
+    "scores-scaled-by-dim": (
+        "attention.scores", lambda at, q, k: q @ k.swapaxes(2, 3) / np.sqrt(15)
+    ),
     "mask-ignored": ("attention.weights", lambda at, scores, mask: softmax(scores)),
     "residual-missing": ("ffn_sum", lambda at, x, y: y),
     "query-key-swapped": ("attention.q", swapped("q_lin", "k_lin")),
