@@ -67,7 +67,7 @@ def test_the_diagnosis_shown_is_the_diagnosis(tmp_path, monkeypatch, capsys):
 
 def without_measures(text):
     """Return a text without the numbers that rounding makes, and line ends."""
-    return " ".join(re.sub(r"\d[\d,.e-]*(?= times| was)", "#", text).split())
+    return re.sub(r"\d[\d,.e-]* (?=times|was)", "# ", " ".join(text.split()))
 
 
 def test_what_is_said_of_many_texts_runs_and_prints_what_it_says(capsys):

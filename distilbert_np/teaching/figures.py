@@ -88,37 +88,38 @@ def parity_figure(rows: list[dict[str, Any]], tolerance: float) -> Any:
 def draw_parity(axes: Any, rows: list[dict[str, Any]], tolerance: float) -> None:
     """Draw the errors of arrays, in computing order, over the band of rounding.
 
-    What is added stands as many times above float32's own error as it is by the measure
-    that shows it better: the largest error, or the root of the mean square.
+    What is no number stands at the upper edge. A bug may stand in the band: an error
+    that is small at each place, but everywhere.
     """
     x = np.arange(len(rows))
     floor = np.array([row["floor"] for row in rows])
     totals = np.array([row["total"] or np.nan for row in rows], float)
-    highest = np.nanmax([totals, tolerance * floor])         # stands for infinity
+    added = np.array([row["added"] or np.nan for row in rows], float)
+    added[[row["added"] is None for row in rows]] = np.inf
+    finite = [*(tolerance * floor), *totals, *added[np.isfinite(added)]]
+    lowest, highest = floor.min() / 10, np.nanmax(finite) * 1000     # with the legend
     axes.set_yscale("log")
-    axes.set_ylim(floor.min() / 10, highest * 1000)          # the legend needs room
+    axes.set_ylim(lowest, highest)
+    axes.set_xlim(-1, len(rows))
     axes.fill_between(
-        x, floor.min() / 10, tolerance * floor, step="mid", color="0.85",
+        x, lowest, tolerance * floor, step="mid", color="0.85",
         label=f"rounding: up to {tolerance:g} × float32's own",
     )
     axes.plot(x, totals, color=BLUE, linewidth=2, label="off by, in all")
-    for is_bug, marker, color, label in (
-        (False, "o", BLACK, "added by this step"),
-        (True, "D", ORANGE, "added by this step: a bug"),
+    is_bug = np.array([row["state"] == "bug" for row in rows])
+    for chosen, y, marker, color, label in (
+        (~is_bug, added, "o", BLACK, "added by this step"),
+        (is_bug & np.isfinite(added), added, "D", ORANGE, "… a bug"),
+        (np.isinf(added), highest / 3 + 0 * x, "X", ORANGE, "… NaN or infinity"),
     ):
-        chosen = [i for i in x if (rows[i]["state"] == "bug") == is_bug]
-        added = [
-            highest if rows[i]["times"] is None else rows[i]["times"] * floor[i]
-            for i in chosen
-        ]
-        axes.plot(
-            chosen, added, marker, color=color, markersize=11 if is_bug else 6,
-            markeredgecolor=BLACK, label=label,
-        )
-    axes.set_ylabel("error", fontsize=16)
+        if chosen.any():
+            axes.plot(
+                x[chosen], y[chosen], marker, color=color, label=label,
+                markersize=6 if marker == "o" else 12, markeredgecolor=BLACK,
+            )
+    axes.set_ylabel("largest error", fontsize=16)
     axes.tick_params(labelsize=14)
     axes.legend(fontsize=14, loc="upper left", framealpha=1)
-    axes.set_xlim(-1, len(rows))
 
 
 def mark_parts(axes: Any, parts: list[str]) -> None:
