@@ -55,8 +55,7 @@ def causes(compared: Comparison) -> dict[str, list[str]]:
     """Return the likeliest cause of each array that is wrong: the arrays by cause."""
     found: dict[str, list[str]] = {}
     for row in compared.wrong:
-        cause = row.findings[0].cause if row.findings else "unknown"
-        found.setdefault(cause, []).append(row.name)
+        found.setdefault(row.findings[0].cause, []).append(row.name)
     return found
 
 
@@ -159,18 +158,12 @@ def divergence(compared: Comparison) -> Iterator[str]:
     yield from (f"  {text}" for text in likely(first.findings))
     for cause, where in causes(compared).items():
         others = [name for name in where if name != first.name]
-        if others and cause == first_cause(first):
+        if others and cause == first.findings[0].cause:
             yield f"  the same at {names(others)}"
         elif others:
             (row,) = (row for row in compared.wrong if row.name == others[0])
-            text = row.findings[0].meaning if row.findings else "another shape"
             yield f"Also wrong: {names(others)}"
-            yield f"  {cause}: {text}"
-
-
-def first_cause(row: Row) -> str:
-    """Return the likeliest cause of a row."""
-    return row.findings[0].cause if row.findings else "unknown"
+            yield f"  {cause}: {row.findings[0].meaning}"
 
 
 def likely(found: list[Finding]) -> Iterator[str]:

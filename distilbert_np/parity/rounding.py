@@ -12,6 +12,7 @@ import numpy as np
 from ..functions import Array
 
 FLOAT32 = float(np.finfo(np.float32).eps)
+FEW = 4                                          # numbers, that luck may round well
 
 
 class Size(NamedTuple):
@@ -29,6 +30,11 @@ class Size(NamedTuple):
         return max(
             own / other if other else np.inf if own else 0.0 for own, other in pairs
         )
+
+
+def precision(array: Array) -> float:
+    """Return the epsilon of an array's type of numbers, 0 if they are whole."""
+    return float(np.finfo(array.dtype).eps) if array.dtype.kind == "f" else 0.0
 
 
 def difference(x: Array, y: Array) -> Array:
@@ -62,10 +68,12 @@ def floor(
     """Return what rounding adds, by float32's error, for a precision of `eps`.
 
     It is at least that of a single rounding: half the last digit of the largest number;
-    or, where all are 0, as in sums that cancel, of the largest in what was `read`.
+    or, of the largest in what was `read`, where all are 0, as in sums that cancel, and
+    where there are so few that float32 may have hit upon the truth by chance.
     """
     found = size(difference(single, double)[np.isfinite(double)])
-    largest = scale(double if read is None or double.any() else read)
+    tells = double.any() and double.size >= FEW
+    largest = scale(double if read is None or tells else read)
     once = FLOAT32 / 2
     most, rms = (
         max(error, once * value) if np.isfinite(error) else once * value
