@@ -6,7 +6,7 @@ the port's own step *added*. The latter is a bug where it is more than TOLERANCE
 what float32 adds there, which is measured by running the same step in float32.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +15,7 @@ from ..functions import Array
 from ..models import DistilBertPreTrainedModel as Model
 from . import layouts
 from .causes import Finding, Wrong, findings
-from .rounding import FLOAT32, difference, floor, precision, scale, size
+from .rounding import FLOAT32, Size, difference, floor, precision, scale, size
 from .steps import GRADIENTS, TEACHER, Step, run, steps_of
 from .traces import Shown, Trace
 from .tracing import labels_of, letters_of, load_model
@@ -57,10 +57,16 @@ class Row:
 
 @dataclass
 class Comparison:
-    """What came of comparing: a row for each array, in computing order."""
+    """What came of comparing: a row for each array, in computing order.
+
+    followed   the names of what goes into something that the port shows
+    unknown    names of the port that are not ours
+    tolerance  how many times float32's error is rounding still
+    """
 
     rows: list[Row]
-    unknown: list[str]                           # names of the port that are not ours
+    followed: set[str]
+    unknown: list[str]
     tolerance: float
 
     @property
@@ -72,6 +78,11 @@ class Comparison:
     def missing(self) -> list[str]:
         """The names of what the port does not show."""
         return [row.name for row in self.rows if row.state == "missing"]
+
+    @property
+    def unchecked(self) -> list[str]:
+        """The names of what is missing and goes into nothing that the port shows."""
+        return [name for name in self.missing if name not in self.followed]
 
 
 @dataclass
@@ -160,20 +171,33 @@ class Comparer:
         value, axes = fits[0].astype(np.float64, copy=False), fits[1]
         eps = max(eps, self.precision_read(step))
         allowed = floor(single, double, eps, self.doubles[step.reads[0]])
-        added = size(difference(value, double))
-        row = Row(
-            name, "rounding", theirs.shape, added=added.most, floor=allowed.most,
-            times=added.over(allowed),
-            layout=layouts.named(theirs.shape, axes, double.shape, letters),
-        )
-        self.tell_inherited(row, value, double, eps)
-        if row.times > self.tolerance:
-            row.state = "bug"
+        row = self.measured(name, value, double, allowed, eps)
+        row.shape = theirs.shape
+        row.layout = layouts.named(theirs.shape, axes, double.shape, letters)
+        if row.is_wrong:
             row.findings = findings(Wrong(
                 self.double, [*self.unseen_before(step), step], self.doubles, name,
                 value, double, allowed, self.tolerance, letters,
             ), self.is_of_wrong_forward(step))
         return row, value
+
+    def measured(
+        self, name: str, value: Array, double: Array, allowed: Size, eps: float
+    ) -> Row:
+        """Return the row of an array: how far it is off, and why."""
+        added = size(difference(value, double))
+        row = Row(name, "rounding", added=added.most, floor=allowed.most,
+                  times=added.over(allowed))
+        if name in self.reference:
+            truth = self.reference[name]
+            row.total = size(difference(value, truth)).most
+            row.inherited = size(difference(double, truth)).most
+            usual = max(self.usual(name, truth, eps), allowed.most)
+            if row.inherited > self.tolerance * usual:
+                row.state = "inherited"
+        if row.times > self.tolerance:
+            row.state = "bug"
+        return row
 
     def precision_read(self, step: Step) -> float:
         """Return the largest epsilon of what a step reads.
@@ -202,19 +226,6 @@ class Comparer:
                 wanted |= {*earlier.reads}
                 found.append(earlier)
         return found[::-1]
-
-    def tell_inherited(
-        self, row: Row, value: Array, double: Array, eps: float
-    ) -> None:
-        """Add to a row how far its array is from the reference, and why."""
-        if row.name not in self.reference:
-            return
-        truth = self.reference[row.name]
-        row.total = size(difference(value, truth)).most
-        row.inherited = size(difference(double, truth)).most
-        usual = max(self.usual(row.name, truth, eps), row.floor)
-        if row.inherited > self.tolerance * usual:
-            row.state = "inherited"
 
 
 def as_texts(array: Array, ndim: int) -> Array:
@@ -249,7 +260,16 @@ def compare(
         comparer.read_step(step)
     known = {*given, *(name for step in steps for name in step.gives)}
     unknown = [name for name in shown if name not in known]
-    return Comparison(comparer.rows, unknown, tolerance)
+    return Comparison(comparer.rows, going_into(shown, steps), unknown, tolerance)
+
+
+def going_into(names: Collection[str], steps: list[Step]) -> set[str]:
+    """Return the names of all that steps read on the way to arrays of these names."""
+    read: set[str] = set()
+    for step in reversed(steps):
+        if any(name in names or name in read for name in step.gives):
+            read |= {*step.reads}
+    return read
 
 
 def compare_traces(

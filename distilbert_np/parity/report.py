@@ -32,6 +32,7 @@ def as_json(compared: Comparison) -> Tree:
         "causes": causes(compared),
         "tolerance": compared.tolerance,
         "missing": compared.missing,
+        "unchecked": compared.unchecked,
         "unknown": compared.unknown,
         "rows": [row_as_json(row) for row in compared.rows],
     }
@@ -124,10 +125,14 @@ def conclusion(compared: Comparison) -> Iterator[str]:
         yield from agreement(compared)
     else:
         yield from divergence(compared)
-    if compared.missing:
-        yield f"Not shown, so checked only by what follows: {names(compared.missing)}"
-    if compared.unknown:
-        yield f"Not known here, so not compared: {names(compared.unknown)}"
+    followed = [name for name in compared.missing if name in compared.followed]
+    for what, which in (
+        ("Not shown, so checked only by what follows", followed),
+        ("Not shown, nor what follows, so not checked", compared.unchecked),
+        ("Not known here, so not compared", compared.unknown),
+    ):
+        if which:
+            yield f"{what}: {names(which)}"
 
 
 def agreement(compared: Comparison) -> Iterator[str]:

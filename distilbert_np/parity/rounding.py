@@ -68,12 +68,13 @@ def floor(
     """Return what rounding adds, by float32's error, for a precision of `eps`.
 
     It is at least that of a single rounding: half the last digit of the largest number;
-    or, of the largest in what was `read`, where all are 0, as in sums that cancel, and
+    or of the largest in what was `read`, where all are 0, as in sums that cancel, and
     where there are so few that float32 may have hit upon the truth by chance.
     """
     found = size(difference(single, double)[np.isfinite(double)])
-    tells = double.any() and double.size >= FEW
-    largest = scale(double if read is None or tells else read)
+    largest = scale(double)
+    if read is not None and (double.size < FEW or not double.any()):
+        largest = Size(*map(max, largest, scale(read)))
     once = FLOAT32 / 2
     most, rms = (
         max(error, once * value) if np.isfinite(error) else once * value
