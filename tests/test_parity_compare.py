@@ -67,13 +67,26 @@ def test_what_is_not_shown_is_as_exact_as_what_it_reads():
     assert row.floor > 1e-9 > row_of(compared, LIN1).floor
 
 
-def test_a_single_number_may_be_right_by_chance_in_float32():
-    x = np.array([[3.0, 1e-3, -3.0]])
-    total = x.sum()
-    allowed = floor(np.float64(total), total, FLOAT32, x)
-    assert allowed.most == pytest.approx(3 * FLOAT32 / 2)
-    many = np.full(8, total)
-    assert floor(many, many, FLOAT32, x).most == pytest.approx(1e-3 * FLOAT32 / 2)
+@pytest.mark.parametrize(
+    ("numbers", "largest"),
+    [
+        (np.array(1e-3), 3.0),                   # few may be right by chance
+        (np.full(64, 1e-3), 1e-3),
+        (np.full(64, 1e-17), 3.0),               # what is left of sums of 0
+        (np.zeros(64), 3.0),
+        (np.full(64, 5.0), 5.0),
+    ],
+)
+def test_rounding_is_at_least_half_the_last_digit(numbers, largest):
+    read = np.array([3.0, 1e-3, -3.0])
+    allowed = floor(numbers, numbers, FLOAT32, read)
+    assert allowed.most == pytest.approx(largest * FLOAT32 / 2)
+
+
+def test_whole_numbers_that_are_read_are_not_rounded():
+    row = np.array([0.5])
+    allowed = floor(row, row, FLOAT32, np.array([30_000]))
+    assert allowed.most == pytest.approx(FLOAT32 / 4)
 
 
 def bfloat16(array):

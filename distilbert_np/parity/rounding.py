@@ -12,7 +12,8 @@ import numpy as np
 from ..functions import Array
 
 FLOAT32 = float(np.finfo(np.float32).eps)
-FEW = 4                                          # numbers, that luck may round well
+FEW = 32                                         # numbers: luck may round all well
+NOTHING = 1e-12                                  # what float64 leaves of a sum of 0
 
 
 class Size(NamedTuple):
@@ -67,14 +68,17 @@ def floor(
 ) -> Size:
     """Return what rounding adds, by float32's error, for a precision of `eps`.
 
-    It is at least that of a single rounding: half the last digit of the largest number;
-    or of the largest in what was `read`, where all are 0, as in sums that cancel, and
-    where there are so few that float32 may have hit upon the truth by chance.
+    It is at least that of a single rounding: half the last digit of the largest number.
+    Where that is nothing beside what was `read`, as in sums that cancel, or where there
+    are so few numbers that float32 may have hit upon the truth by chance, it is half
+    the last digit of the largest that was read, unless these are whole numbers.
     """
     found = size(difference(single, double)[np.isfinite(double)])
     largest = scale(double)
-    if read is not None and (double.size < FEW or not double.any()):
-        largest = Size(*map(max, largest, scale(read)))
+    if read is not None and read.dtype.kind == "f":
+        given = scale(read)
+        if double.size < FEW or largest.most < NOTHING * given.most:
+            largest = Size(*map(max, largest, given))
     once = FLOAT32 / 2
     most, rms = (
         max(error, once * value) if np.isfinite(error) else once * value

@@ -75,12 +75,20 @@ def traced(
         del values["loss"]
     if gradients:
         check_start(model, values)
-        grads = flatten(model.backward(out, douts))
-        values |= {
-            GRADIENTS + name.removeprefix("distilbert."): array
-            for name, array in grads.items()
-        }
+        grads = gradients_by_name(model, out, douts)
+        values |= {GRADIENTS + name: array for name, array in grads.items()}
     return in_order(model, values, gradients)
+
+
+def gradients_by_name(
+    model: Model, out: ModelOutput, douts: Tree | None = None
+) -> dict[str, Array]:
+    """Return the gradient of each parameter, by its name without `distilbert.`.
+
+    It is that of the loss, or goes back from `douts`, the gradients of other outputs.
+    """
+    grads = flatten(model.backward(out, douts))
+    return {name.removeprefix("distilbert."): array for name, array in grads.items()}
 
 
 def taught_by(
