@@ -159,7 +159,8 @@ def test_a_pattern_that_fits_nothing_is_refused(traced, tmp_path):
 
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_the_precision_of_a_port_is_that_of_its_numbers(dtype, tmp_path):
-    arrays = {"head.logits": np.ones(3, dtype), "inputs.input_ids": np.arange(3)}
+    thirds = np.arange(3, dtype=dtype) / 3
+    arrays = {"head.logits": thirds, "inputs.input_ids": np.arange(3)}
     save_file(arrays, tmp_path / "mine.safetensors")
     np.savez(tmp_path / "mine.npz", **arrays)
     np.savez_compressed(tmp_path / "small.npz", **arrays)
@@ -172,6 +173,21 @@ def test_the_precision_of_a_port_is_that_of_its_numbers(dtype, tmp_path):
         assert found["head.logits"].eps == FLOATS[dtype]
         assert found["head.logits"].array.dtype == dtype
         assert found["inputs.input_ids"].eps == 0
+
+
+def test_float32_numbers_stay_that_where_they_are_stored_as_float64(tmp_path):
+    thirds = (np.arange(3, dtype=np.float32) / 3).astype(np.float64)
+    arrays = {"head.logits": thirds, "loss": np.array(np.nan), "inputs.input_ids": 3}
+    np.savez(tmp_path / "mine.npz", **arrays)
+    found = read_arrays(tmp_path / "mine.npz")
+    precisions = {name: one.eps for name, one in found.items()}
+    assert precisions == {
+        "head.logits": FLOATS["float32"], "loss": FLOATS["float32"],
+        "inputs.input_ids": 0,
+    }
+    np.savez(tmp_path / "mine.npz", **arrays | {"sentence.mean": np.float64(1 / 3)})
+    found = read_arrays(tmp_path / "mine.npz")
+    assert found["head.logits"].eps == FLOATS["float64"]
 
 
 def test_a_single_array_goes_by_the_name_of_its_file(tmp_path):

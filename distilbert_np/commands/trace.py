@@ -10,9 +10,9 @@ from ..config import DistilBertConfig
 from ..errors import InputError
 from ..files import read_json
 from ..inspection import named_head
+from ..parity.batch import text_inputs
 from ..parity.traces import ARRAYS, MANIFEST, read_arrays, trace_model
 from ..parity.zoo import planted
-from ..tokenizer import DistilBertTokenizer
 from ..trees import Tree
 from .given import given
 
@@ -54,12 +54,10 @@ def text_of(row: Any) -> str:
 
 def tokenized(name: str, texts: list[str], head: str) -> Tree:
     """Return ids and mask of texts, (B, L), or (1, C, L) if they are choices."""
-    tokenizer = DistilBertTokenizer.from_pretrained(name)
-    encoded = tokenizer(texts, padding=True, truncation=True, return_tensors="np")
-    names = ("input_ids", "attention_mask")
-    if head == "multiple_choice":
-        return {name: encoded[name][None] for name in names}
-    return {name: encoded[name] for name in names}
+    inputs = text_inputs(name, texts, DistilBertConfig.from_pretrained(name))
+    if head != "multiple_choice":
+        return inputs
+    return {part: array[None] for part, array in inputs.items()}
 
 
 def read_inputs(path: str) -> Tree:

@@ -25,7 +25,7 @@ from ..functions import (
     softmax,
 )
 from ..losses import IGNORED, cross_entropy, cross_entropy_backward
-from .steps import OPERATIONS, Operation, Place, embeddings_gradients
+from .steps import OPERATIONS, Operation, Place, embeddings_gradients, last_state
 
 
 def norm_with(at: Place, x: Array, eps: float) -> Array:
@@ -183,10 +183,7 @@ def merged_by_reshape(at: Place, weights: Array, v: Array) -> Array:
 
 def block_input(at: Place, x: Array, y: Array) -> Array:
     """Return y with the block's input added."""
-    block = f"transformer.layer.{at.layer}."
-    first = next(name for name in at.values if name.startswith(block))
-    states = list(at.values)[: list(at.values).index(first)]
-    return at.values[states[-1]] + y
+    return at.values[last_state(at.layer)] + y
 
 
 def moved(steps: int) -> Operation:

@@ -17,7 +17,7 @@ from ..models import DistilBertPreTrainedModel as Model
 from ..weights import listing
 from .alternatives import ALTERNATIVES, other_layer
 from .rounding import FLOAT32, Size, difference, scale, size
-from .steps import Operation, Place, Step, outcome, run
+from .steps import OPERATIONS, Operation, Place, Step, outcome
 
 # What each cause means. The zoo's faults go by the same names.
 MEANING = {
@@ -104,6 +104,7 @@ MEANING = {
     "forward-differs": "a consequence: the way there went through another function, "
     "and this is the derivative of that",
     "inputs-differ": "the input is another one",
+    "shape-differs": "it has another shape, which no layout of it has",
     "unknown": "none that is known here",
 }
 
@@ -242,17 +243,27 @@ def left_by(wrong: Wrong, operations: dict[str, Operation]) -> float:
     """Return how many times rounding is left, if these operations were done."""
     values = dict(wrong.values)
     for step in dropwhile(lambda step: step.name not in operations, wrong.unseen):
-        try:
-            with np.errstate(all="ignore"):
-                values |= (
-                    outcome(step, operations[step.name], wrong.model, values)
-                    if step.name in operations else run(step, wrong.model, values)
-                )
-        except (ValueError, IndexError, KeyError):       # not in a model of this shape
+        operation = operations.get(step.name, OPERATIONS[step.operation])
+        found = tried(step, operation, wrong.model, values)
+        if found is None:
             return np.inf
+        values |= found
     result = values[wrong.name]
     fits = result.shape == wrong.value.shape or wrong.letters.startswith("1|B")
     return wrong.times(result) if fits else np.inf
+
+
+def tried(
+    step: Step, operation: Operation, model: Model, values: Mapping[str, Array]
+) -> dict[str, Array] | None:
+    """Return what a step would give if this were its operation; None: it cannot be,
+    in a model of this shape.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            return outcome(step, operation, model, values)
+    except (ValueError, IndexError, KeyError):
+        return None
 
 
 # --- the error itself -----------------------------------------------------------------
@@ -342,37 +353,43 @@ def of_float16(wrong: Wrong) -> Finding | None:
     if (rows := rows_of(wrong)) is None:
         return None
     _, product, expected = rows
-    with np.errstate(over="ignore"):
-        rest = np.abs(product - product.astype(np.float16))
-    is_near = np.abs(product - expected).mean() < 0.1 * np.abs(expected).mean()
-    scale = FLOAT32 * (np.abs(product).max() + np.abs(wrong.value).max())
-    return Finding("float16-accumulation") if is_near and rest.max() < scale else None
+    rest = np.abs(product - product.astype(np.float16))
+    digit = FLOAT32 * (np.abs(product).max() + np.abs(wrong.value).max())
+    is_it = is_near(product, expected) and rest.max() < digit
+    return Finding("float16-accumulation") if is_it else None
+
+
+def is_near(array: Array, expected: Array) -> bool:
+    """Whether an array is nearly what it should be: off by less than a tenth."""
+    return bool(np.abs(array - expected).mean() < 0.1 * np.abs(expected).mean())
 
 
 def other_weights(wrong: Wrong) -> Finding | None:
     """Find that it is linear in what it read: only the weights are others.
 
-    It can be told only from more rows than there are numbers in one; of a decoder it is
-    said in any case.
+    It can be told only from more rows than there are numbers in one. Of a decoder that
+    is far off it is said in any case.
     """
     if (rows := rows_of(wrong)) is None:
         return None
-    x, product, _ = rows
+    x, product, expected = rows
     x = np.column_stack([x, np.ones(len(x))])
     is_decoder = wrong.unseen[-1].operation == "decoder"
     if len(x) < x.shape[1] + 2:
-        is_alone = len(wrong.unseen) == 1
-        return Finding("decoder-untied") if is_decoder and is_alone else None
+        is_it = is_decoder and len(wrong.unseen) == 1 and not is_near(product, expected)
+        return Finding("decoder-untied") if is_it else None
     weight, *_ = np.linalg.lstsq(x, product, rcond=None)
-    left = np.abs(x @ weight - product).max()
+    times = size(difference(x @ weight, product)).over(wrong.floor)
     cause = "decoder-untied" if is_decoder else "other-weights"
-    return Finding(cause) if left < 1e-4 * np.abs(product).max() else None
+    return Finding(cause, times) if times <= wrong.tolerance else None
 
 
 def places(wrong: Wrong) -> str:
     """Return where the error stands, if that is not everywhere."""
     error = difference(wrong.value, wrong.expected)
     off = error > wrong.tolerance * wrong.floor.most
+    if not off.any():
+        return "everywhere, but only a little"
     told = []
     for axis, letter in enumerate(wrong.letters.split()):
         others = tuple(i for i in range(off.ndim) if i != axis)

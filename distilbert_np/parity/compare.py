@@ -6,7 +6,7 @@ the port's own step *added*. The latter is a bug where it is more than TOLERANCE
 what float32 adds there, which is measured by running the same step in float32.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +15,7 @@ from ..functions import Array
 from ..models import DistilBertPreTrainedModel as Model
 from . import layouts
 from .causes import Finding, Wrong, findings
-from .rounding import FLOAT32, difference, floor, scale, size
+from .rounding import FLOAT32, Size, difference, floor, precision, scale, size
 from .steps import GRADIENTS, TEACHER, Step, run, steps_of
 from .traces import Shown, Trace
 from .tracing import labels_of, letters_of, load_model
@@ -57,10 +57,16 @@ class Row:
 
 @dataclass
 class Comparison:
-    """What came of comparing: a row for each array, in computing order."""
+    """What came of comparing: a row for each array, in computing order.
+
+    followed   the names of what goes into something that the port shows
+    unknown    names of the port that are not ours
+    tolerance  how many times float32's error is rounding still
+    """
 
     rows: list[Row]
-    unknown: list[str]                           # names of the port that are not ours
+    followed: set[str]
+    unknown: list[str]
     tolerance: float
 
     @property
@@ -73,40 +79,50 @@ class Comparison:
         """The names of what the port does not show."""
         return [row.name for row in self.rows if row.state == "missing"]
 
+    @property
+    def unchecked(self) -> list[str]:
+        """The names of what is missing and goes into nothing that the port shows."""
+        return [name for name in self.missing if name not in self.followed]
 
+
+@dataclass
 class Comparer:
-    """Runs the steps in both precisions from what a port shows."""
+    """Runs the steps in both precisions from what a port shows.
 
-    def __init__(
-        self, reference: Mapping[str, Array], shown: Mapping[str, Shown],
-        models: tuple[Model, Model], letters: Mapping[str, str],
-        floors: Mapping[str, float], tolerance: float,
-    ) -> None:
-        self.reference, self.shown, self.letters = reference, shown, letters
-        self.floors, self.tolerance = floors, tolerance
-        self.double, self.single = models
-        self.doubles: dict[str, Array] = {}      # values so far, by name
-        self.singles: dict[str, Array] = {}
-        self.steps: list[Step] = []
-        self.rows: list[Row] = []
+    The first fields are what `compare` is given. The others grow with each step: the
+    values so far, the epsilon of each (0: of whole numbers), the steps, their rows.
+    """
 
-    def read_inputs(self) -> None:
-        """Take in the inputs: where the port shows them, they must be the same."""
-        for name, array in self.reference.items():
-            if not name.startswith("inputs."):
-                continue
-            self.doubles[name] = self.singles[name] = array
-            if name not in self.shown:
-                continue
-            theirs, eps = self.shown[name]
-            (expected,) = self.repeated(name, theirs, array)
-            fits = layouts.arranged(theirs, expected)
-            is_same = fits is not None and self.is_same(name, fits[0], expected, eps)
-            if is_same and name.startswith(TEACHER):
-                self.doubles[name] = self.singles[name] = fits[0]
-            state = "rounding" if is_same else "bug"
-            found = [] if is_same else [Finding("inputs-differ")]
-            self.rows.append(Row(name, state, theirs.shape, findings=found))
+    reference: Mapping[str, Array]
+    shown: Mapping[str, Shown]
+    double: Model
+    single: Model
+    letters: Mapping[str, str]
+    floors: Mapping[str, float]
+    tolerance: float
+    doubles: dict[str, Array] = field(default_factory=dict)
+    singles: dict[str, Array] = field(default_factory=dict)
+    precisions: dict[str, float] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+    def read_input(self, name: str, array: Array) -> None:
+        """Take in an input: where the port shows it, it must be the same."""
+        self.doubles[name] = self.singles[name] = array
+        self.precisions[name] = precision(array)
+        if name not in self.shown:
+            return
+        theirs, eps = self.shown[name]
+        # A float64 input is no float32 one, though it is the same but for rounding.
+        eps = self.precisions[name] = max(eps, precision(array))
+        (expected,) = self.repeated(name, theirs, array)
+        fits = layouts.arranged(as_texts(theirs, expected.ndim), expected)
+        is_same = fits is not None and self.is_same(name, fits[0], expected, eps)
+        if is_same and name.startswith(TEACHER):
+            self.doubles[name] = self.singles[name] = fits[0]
+        state = "rounding" if is_same else "bug"
+        found = [] if is_same else [Finding("inputs-differ")]
+        self.rows.append(Row(name, state, theirs.shape, findings=found))
 
     def is_same(self, name: str, value: Array, array: Array, eps: float) -> bool:
         """Whether an input is the reference's, up to the rounding of its own type.
@@ -134,48 +150,67 @@ class Comparer:
             if name in self.shown:
                 row, value = self.judge(step, name, single[name], double[name])
             self.rows.append(row)
-            self.doubles[name] = double[name] if value is None else value
-            self.singles[name] = single[name] if value is None else value
+            is_theirs = value is not None
+            self.doubles[name] = value if is_theirs else double[name]
+            self.singles[name] = value if is_theirs else single[name]
+            self.precisions[name] = (
+                self.shown[name].eps if is_theirs else self.precision_read(step)
+            )
 
     def judge(
         self, step: Step, name: str, single: Array, double: Array
     ) -> tuple[Row, Array | None]:
         """Return the row of an array that the port shows, and it in our layout."""
         theirs, eps = self.shown[name]
-        eps = max(eps, *(self.precision_of(read) for read in step.reads))
-        row = Row(name, "shape", theirs.shape)
         letters = self.letters.get(name, "")
         single, double = self.repeated(name, theirs, single, double)
         fits = layouts.arranged(theirs, double)
         if fits is None:
-            return row, None
-        value, axes = fits[0].astype(np.float64), fits[1]
-        row.layout = layouts.named(theirs.shape, axes, double.shape, letters)
+            found = [Finding("shape-differs")]
+            return Row(name, "shape", theirs.shape, findings=found), None
+        value, axes = fits[0].astype(np.float64, copy=False), fits[1]
+        eps = max(eps, self.precision_read(step))
         allowed = floor(single, double, eps, self.doubles[step.reads[0]])
-        added = size(difference(value, double))
-        row.added, row.floor, row.times = added.most, allowed.most, added.over(allowed)
-        row.state = "bug" if row.times > self.tolerance else "rounding"
-        self.tell_inherited(row, value, double, eps)
-        if row.state == "bug":
-            wrong = Wrong(
+        row = self.measured(name, value, double, allowed, eps)
+        row.shape = theirs.shape
+        row.layout = layouts.named(theirs.shape, axes, double.shape, letters)
+        if row.is_wrong:
+            row.findings = findings(Wrong(
                 self.double, [*self.unseen_before(step), step], self.doubles, name,
                 value, double, allowed, self.tolerance, letters,
-            )
-            row.findings = findings(wrong, self.is_of_wrong_forward(step))
+            ), self.is_of_wrong_forward(step))
         return row, value
+
+    def measured(
+        self, name: str, value: Array, double: Array, allowed: Size, eps: float
+    ) -> Row:
+        """Return the row of an array: how far it is off, and why."""
+        added = size(difference(value, double))
+        row = Row(name, "rounding", added=added.most, floor=allowed.most,
+                  times=added.over(allowed))
+        if name in self.reference:
+            truth = self.reference[name]
+            row.total = size(difference(value, truth)).most
+            row.inherited = size(difference(double, truth)).most
+            usual = max(self.usual(name, truth, eps), allowed.most)
+            if row.inherited > self.tolerance * usual:
+                row.state = "inherited"
+        if row.times > self.tolerance:
+            row.state = "bug"
+        return row
+
+    def precision_read(self, step: Step) -> float:
+        """Return the largest epsilon of what a step reads.
+
+        What is made of float32 numbers is no more exact if it is kept in float64.
+        """
+        return max(self.precisions[name] for name in step.reads)
 
     def repeated(self, name: str, theirs: Array, *ours: Array) -> Iterator[Array]:
         """Yield ours, repeated for each text where it is positions, and theirs is."""
         each = (len(self.reference["inputs.attention_mask"]), *ours[0].shape[1:])
         is_so = self.letters.get(name, "").startswith("1|B") and theirs.shape == each
         yield from (np.broadcast_to(x, each) if is_so else x for x in ours)
-
-    def precision_of(self, name: str) -> float:
-        """Return the epsilon of an array that a port shows, 0 if it shows it not.
-
-        What is made of float32 numbers is no more exact if it is kept in float64.
-        """
-        return self.shown[name].eps if name in self.shown else 0.0
 
     def is_of_wrong_forward(self, step: Step) -> bool:
         """Whether a step goes back through one that was wrong on the way there."""
@@ -192,18 +227,16 @@ class Comparer:
                 found.append(earlier)
         return found[::-1]
 
-    def tell_inherited(
-        self, row: Row, value: Array, double: Array, eps: float
-    ) -> None:
-        """Add to a row how far its array is from the reference, and why."""
-        if row.name not in self.reference:
-            return
-        truth = self.reference[row.name]
-        row.total = size(difference(value, truth)).most
-        row.inherited = size(difference(double, truth)).most
-        usual = max(self.usual(row.name, truth, eps), row.floor or 0.0)
-        if row.state == "rounding" and row.inherited > self.tolerance * usual:
-            row.state = "inherited"
+
+def as_texts(array: Array, ndim: int) -> Array:
+    """Return an input that has more axes than these with the first two as one.
+
+    So are the choices of all questions (B/C, C, L) laid out here: as texts (B, L).
+    """
+    if array.ndim <= ndim:
+        return array
+    questions, choices, *others = array.shape
+    return array.reshape(questions * choices, *others)
 
 
 def compare(
@@ -216,9 +249,10 @@ def compare(
     `models` are the model in float64 and in float32; `letters` and `floors` tell the
     axes of each array and float32's error from the inputs to there, by its name.
     """
-    comparer = Comparer(reference, shown, models, letters, floors, tolerance)
-    comparer.read_inputs()
+    comparer = Comparer(reference, shown, *models, letters, floors, tolerance)
     given = [name for name in reference if name.startswith("inputs.")]
+    for name in given:
+        comparer.read_input(name, reference[name])
     begin = {f"inputs.{name}" for name in labels_of(models[0].head)}
     has_gradients = any(name.startswith(GRADIENTS) for name in [*reference, *shown])
     steps = steps_of(models[0], given, has_gradients and begin <= {*given})
@@ -226,7 +260,16 @@ def compare(
         comparer.read_step(step)
     known = {*given, *(name for step in steps for name in step.gives)}
     unknown = [name for name in shown if name not in known]
-    return Comparison(comparer.rows, unknown, tolerance)
+    return Comparison(comparer.rows, going_into(shown, steps), unknown, tolerance)
+
+
+def going_into(names: Collection[str], steps: list[Step]) -> set[str]:
+    """Return the names of all that steps read on the way to arrays of these names."""
+    read: set[str] = set()
+    for step in reversed(steps):
+        if any(name in names or name in read for name in step.gives):
+            read |= {*step.reads}
+    return read
 
 
 def compare_traces(

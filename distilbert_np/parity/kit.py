@@ -194,6 +194,7 @@ class Case:
         """The head that is run."""
         return MODELS[self.model][0]
 
+
 TWO = ("the cat sleeps", "dogs bark loudly at night")
 FOUR = ("a cat sleeps .", "dogs bark loudly at night", "rain", "who sings in paris ?")
 SENTENCE = "the old dog barked loudly at the quiet cats , and a small bird sang ! "

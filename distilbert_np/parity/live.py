@@ -18,7 +18,7 @@ from ..config import DistilBertConfig
 from ..errors import InputError
 from ..functions import Array
 from ..inspection import MOST_LETTERS, aligned
-from ..trees import Tree, flatten
+from ..trees import Tree
 from .batch import Batch, as_choices, sample_inputs, text_inputs
 from .bounds import FLOAT64_BOUND, GRADIENT_BOUND
 from .differences import (
@@ -42,7 +42,7 @@ from .theirs import (
     run_torch,
     versions,
 )
-from .tracing import default_labels, load_model
+from .tracing import default_labels, gradients_by_name, load_model
 
 ONNX = ("onnxruntime",)
 DTYPES = ("float64", "float32")
@@ -161,9 +161,7 @@ def run_ours(subject: Subject, dtype: str, call: Call) -> Computed:
     model = load_model(subject.folder, subject.head, dtype)
     out = model(**call.batch, trace=True)
     cotangents = None if call.start is None else {"last_hidden_state": call.start}
-    gradients = flatten(model.backward(out, cotangents)).items()
-    plain = {name.removeprefix("distilbert."): array for name, array in gradients}
-    return Computed(out.trace, plain)
+    return Computed(out.trace, gradients_by_name(model, out, cotangents))
 
 
 def run_theirs(subject: Subject, dtype: str, call: Call) -> Computed:

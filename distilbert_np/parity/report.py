@@ -32,6 +32,7 @@ def as_json(compared: Comparison) -> Tree:
         "causes": causes(compared),
         "tolerance": compared.tolerance,
         "missing": compared.missing,
+        "unchecked": compared.unchecked,
         "unknown": compared.unknown,
         "rows": [row_as_json(row) for row in compared.rows],
     }
@@ -55,8 +56,7 @@ def causes(compared: Comparison) -> dict[str, list[str]]:
     """Return the likeliest cause of each array that is wrong: the arrays by cause."""
     found: dict[str, list[str]] = {}
     for row in compared.wrong:
-        cause = row.findings[0].cause if row.findings else "unknown"
-        found.setdefault(cause, []).append(row.name)
+        found.setdefault(row.findings[0].cause, []).append(row.name)
     return found
 
 
@@ -125,10 +125,14 @@ def conclusion(compared: Comparison) -> Iterator[str]:
         yield from agreement(compared)
     else:
         yield from divergence(compared)
-    if compared.missing:
-        yield f"Not shown, so checked only by what follows: {names(compared.missing)}"
-    if compared.unknown:
-        yield f"Not known here, so not compared: {names(compared.unknown)}"
+    followed = [name for name in compared.missing if name in compared.followed]
+    for what, which in (
+        ("Not shown, so checked only by what follows", followed),
+        ("Not shown, nor what follows, so not checked", compared.unchecked),
+        ("Not known here, so not compared", compared.unknown),
+    ):
+        if which:
+            yield f"{what}: {names(which)}"
 
 
 def agreement(compared: Comparison) -> Iterator[str]:
@@ -159,18 +163,12 @@ def divergence(compared: Comparison) -> Iterator[str]:
     yield from (f"  {text}" for text in likely(first.findings))
     for cause, where in causes(compared).items():
         others = [name for name in where if name != first.name]
-        if others and cause == first_cause(first):
+        if others and cause == first.findings[0].cause:
             yield f"  the same at {names(others)}"
         elif others:
             (row,) = (row for row in compared.wrong if row.name == others[0])
-            text = row.findings[0].meaning if row.findings else "another shape"
             yield f"Also wrong: {names(others)}"
-            yield f"  {cause}: {text}"
-
-
-def first_cause(row: Row) -> str:
-    """Return the likeliest cause of a row."""
-    return row.findings[0].cause if row.findings else "unknown"
+            yield f"  {cause}: {row.findings[0].meaning}"
 
 
 def likely(found: list[Finding]) -> Iterator[str]:

@@ -12,6 +12,8 @@ import numpy as np
 from ..functions import Array
 
 FLOAT32 = float(np.finfo(np.float32).eps)
+FEW = 32                                         # numbers: luck may round all well
+NOTHING = 1e-12                                  # what float64 leaves of a sum of 0
 
 
 class Size(NamedTuple):
@@ -29,6 +31,11 @@ class Size(NamedTuple):
         return max(
             own / other if other else np.inf if own else 0.0 for own, other in pairs
         )
+
+
+def precision(array: Array) -> float:
+    """Return the epsilon of an array's type of numbers, 0 if they are whole."""
+    return float(np.finfo(array.dtype).eps) if array.dtype.kind == "f" else 0.0
 
 
 def difference(x: Array, y: Array) -> Array:
@@ -61,11 +68,17 @@ def floor(
 ) -> Size:
     """Return what rounding adds, by float32's error, for a precision of `eps`.
 
-    It is at least that of a single rounding: half the last digit of the largest number;
-    or, where all are 0, as in sums that cancel, of the largest in what was `read`.
+    It is at least that of a single rounding: half the last digit of the largest number.
+    Where that is nothing beside what was `read`, as in sums that cancel, or where there
+    are so few numbers that float32 may have hit upon the truth by chance, it is half
+    the last digit of the largest that was read, unless these are whole numbers.
     """
     found = size(difference(single, double)[np.isfinite(double)])
-    largest = scale(double if read is None or double.any() else read)
+    largest = scale(double)
+    if read is not None and read.dtype.kind == "f":
+        given = scale(read)
+        if double.size < FEW or largest.most < NOTHING * given.most:
+            largest = Size(*map(max, largest, given))
     once = FLOAT32 / 2
     most, rms = (
         max(error, once * value) if np.isfinite(error) else once * value

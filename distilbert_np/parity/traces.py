@@ -20,9 +20,11 @@ from ..errors import InputError, shown
 from ..files import opened, read_json, written_whole
 from ..functions import Array
 from ..hub import CONFIG_FILES, WEIGHT_FILES, find_model
+from ..models import DistilBertPreTrainedModel as Model
 from ..trace import check_head
 from ..trees import Tree
 from ..weights import DTYPES, WEIGHT_DTYPES, convert, map_file, save_tensors
+from .rounding import FLOAT32, precision
 from .tracing import (
     FORMAT,
     default_labels,
@@ -69,29 +71,32 @@ def trace_model(
     is to tell of the call is `case`. Raises InputError where an argument cannot be
     used.
     """
-    needs_labels = gradients or teacher is not None
-    precisions = {}
-    for precision in ("float64", "float32"):
-        model = load_model(name, head, precision)
-        soft = None if teacher is None else load_model(teacher, "masked_lm", precision)
-        if needs_labels and not any(n in arguments for n in labels_of(head)):
-            arguments = {**arguments, **default_labels(model, arguments)}
-        precisions[precision] = traced(model, arguments, gradients, soft)
+    found: dict[str, dict[str, Array]] = {}      # by dtype
+    for each in ("float64", "float32"):
+        model = load_model(name, head, each)
+        soft = None if teacher is None else load_model(teacher, "masked_lm", each)
+        if gradients or soft:
+            arguments = with_labels(model, arguments)
+        found[each] = traced(model, arguments, gradients, soft)
+    arrays = {n: array for n, array in found[dtype].items() if is_wanted(n, only)}
+    refuse_idle(only, arrays)
     manifest = describe(
-        model, precisions["float64"], precisions["float32"],
-        source_of(name, folder), dtype,
+        model, found["float64"], found["float32"], source_of(name, folder), dtype
     )
-    arrays = {
-        name: array for name, array in precisions[dtype].items()
-        if is_wanted(name, only)
-    }
     tensors = manifest.pop("tensors")
     if case is not None:
         manifest["case"] = case
     manifest["tensors"] = {name: tensors[name] for name in arrays}
-    refuse_idle(only, arrays)
     write_trace(folder, arrays, manifest, npy)
     return manifest
+
+
+def with_labels(model: Model, arguments: Mapping[str, Any]) -> Tree:
+    """Return the arguments of a call, with labels that are made up if there are none.
+    """
+    if any(name in arguments for name in labels_of(model.head)):
+        return {**arguments}
+    return {**arguments, **default_labels(model, arguments)}
 
 
 def is_wanted(name: str, patterns: Sequence[str]) -> bool:
@@ -193,12 +198,14 @@ def read_arrays(path: str | os.PathLike) -> dict[str, Shown]:
     path = Path(path)
     if path.is_dir() and (path / ARRAYS).exists():
         path = path / ARRAYS
-    if path.is_dir():
-        files = sorted(path.glob("*.npy"))
-        if not files:
-            raise InputError(f"{path}: holds neither {ARRAYS} nor any .npy file")
-        return {name: one for file in files for name, one in read_npy(file).items()}
-    return read_npy(path) if path.suffix in (".npy", ".npz") else read_safetensors(path)
+    files = sorted(path.glob("*.npy")) if path.is_dir() else [path]
+    if not files:
+        raise InputError(f"{path}: holds neither {ARRAYS} nor any .npy file")
+    found: dict[str, Shown] = {}
+    for file in files:
+        is_numpy = file.suffix in (".npy", ".npz")
+        found |= read_npy(file) if is_numpy else read_safetensors(file)
+    return as_computed(found)
 
 
 def read_safetensors(path: Path) -> dict[str, Shown]:
@@ -235,11 +242,28 @@ def read_npy(path: Path) -> dict[str, Shown]:
 def as_shown(path: Path, array: Array) -> Shown:
     """Return an array with the precision of its numbers."""
     if array.dtype.kind in "biu":
-        return Shown(array, 0.0)
+        return Shown(array, precision(array))
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype.kind != "f" or array.dtype not in WEIGHT_DTYPES.values():
         raise InputError(f"{path}: expected numbers, found an array of {array.dtype}")
-    return Shown(array, float(np.finfo(array.dtype).eps))
+    return Shown(array, precision(array))
+
+
+def as_computed(found: Mapping[str, Shown]) -> dict[str, Shown]:
+    """Return a port's arrays with float32's precision, if float64 only stores them.
+
+    So they are if none holds a number that float32 has not, as when lists are saved.
+    """
+    wide = [n for n, one in found.items() if one.array.dtype == np.float64]
+    if not all(is_of_float32(found[name].array) for name in wide):
+        return dict(found)
+    return found | {name: Shown(found[name].array, FLOAT32) for name in wide}
+
+
+def is_of_float32(array: Array) -> bool:
+    """Whether float32 holds all of an array's numbers without rounding."""
+    with np.errstate(all="ignore"):
+        return np.array_equal(array, array.astype(np.float32), equal_nan=True)
 
 
 def model_of(trace: Trace, name: str | None = None) -> str:

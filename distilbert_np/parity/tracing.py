@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import hub, weights
+from ..config import DistilBertConfig
 from ..errors import InputError
 from ..functions import Array
 from ..inputs import check_numbers, check_shape, problem_type
@@ -74,12 +75,20 @@ def traced(
         del values["loss"]
     if gradients:
         check_start(model, values)
-        grads = flatten(model.backward(out, douts))
-        values |= {
-            GRADIENTS + name.removeprefix("distilbert."): array
-            for name, array in grads.items()
-        }
+        grads = gradients_by_name(model, out, douts)
+        values |= {GRADIENTS + name: array for name, array in grads.items()}
     return in_order(model, values, gradients)
+
+
+def gradients_by_name(
+    model: Model, out: ModelOutput, douts: Tree | None = None
+) -> dict[str, Array]:
+    """Return the gradient of each parameter, by its name without `distilbert.`.
+
+    It is that of the loss, or goes back from `douts`, the gradients of other outputs.
+    """
+    grads = flatten(model.backward(out, douts))
+    return {name.removeprefix("distilbert."): array for name, array in grads.items()}
 
 
 def taught_by(
@@ -147,28 +156,33 @@ def default_labels(model: Model, arguments: Mapping[str, Any]) -> dict[str, Arra
     For the encoder alone, the last hidden state's gradient, drawn from seed 0. Where
     vectors are given in the place of ids, these count as 0.
     """
-    out = model(**arguments, output_hidden_states=True, trace=True)
+    out = model(**arguments, trace=True)
     mask = out.trace["inputs.attention_mask"]
     ids = out.trace.get("inputs.input_ids", np.zeros_like(mask, int))
-    (B, L), C = ids.shape, model.config.num_labels
-    texts = np.arange(B)
+    B, L = ids.shape
     if model.head == "base":
         rng = np.random.default_rng(0)
         return {START_NAME: rng.standard_normal(out.last_hidden_state.shape)}
     if model.head == "question_answering":
-        return {"start_positions": texts * 0 + min(1, L - 1), "end_positions":
-                texts * 0 + L - 1}
+        ends = {"start_positions": min(1, L - 1), "end_positions": L - 1}
+        return {name: np.full(B, place) for name, place in ends.items()}
     if model.head == "sequence":
-        kind = problem_type(texts, model.config)
-        return {"labels": {
-            "single_label_classification": texts % C,
-            "multi_label_classification": np.add.outer(texts, np.arange(C)) % 2 / 1.0,
-            "regression": np.tile(texts[:, None] / 2, C),
-        }[kind]}
+        return {"labels": labels_of_texts(B, model.config)}
     if model.head == "multiple_choice":
         return {"labels": np.zeros(len(out.logits), int)}
-    own = ids if model.head == "masked_lm" else (ids + np.arange(L)) % C
+    tags = (ids + np.arange(L)) % model.config.num_labels
+    own = ids if model.head == "masked_lm" else tags
     return {"labels": np.where(mask.astype(bool), own, IGNORED)}
+
+
+def labels_of_texts(n: int, config: DistilBertConfig) -> Array:
+    """Return labels for so many texts, (B,) or (B, C), by the problem's type."""
+    texts, C = np.arange(n), config.num_labels
+    return {
+        "single_label_classification": texts % C,
+        "multi_label_classification": np.add.outer(texts, np.arange(C)) % 2 / 1.0,
+        "regression": np.tile(texts[:, None] / 2, C),
+    }[problem_type(texts, config)]
 
 
 # --- the manifest ---------------------------------------------------------------------

@@ -17,11 +17,11 @@ import numpy as np
 from distilbert_np import parity
 from distilbert_np.functions import Array
 from distilbert_np.models import DistilBertPreTrainedModel as Model
-from distilbert_np.parity.causes import MEANING, causes_at
+from distilbert_np.parity.causes import MEANING, causes_at, tried
 from distilbert_np.parity.compare import TOLERANCE
 from distilbert_np.parity.kit import CASES, MODELS, new_model
 from distilbert_np.parity.rounding import FLOAT32, Size, difference, floor, size
-from distilbert_np.parity.steps import GRADIENTS, TEACHER, Step, outcome, run, steps_of
+from distilbert_np.parity.steps import GRADIENTS, TEACHER, Step, run, steps_of
 from distilbert_np.parity.traces import model_of, read_trace
 from distilbert_np.parity.tracing import letters_of, load_model
 
@@ -67,11 +67,8 @@ def faulty(
 ) -> Iterator[tuple[str, dict[str, Array]]]:
     """Yield what a step gives with each fault that it may have."""
     for fault, _, operation in causes_at(step):
-        try:
-            with np.errstate(all="ignore"):
-                yield fault, outcome(step, operation, model, values)
-        except (ValueError, IndexError, KeyError):           # not in this shape
-            continue
+        if (found := tried(step, operation, model, values)) is not None:
+            yield fault, found
 
 
 # --- the tables -----------------------------------------------------------------------
