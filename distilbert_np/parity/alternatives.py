@@ -6,7 +6,8 @@ thing changed. causes.py tells what their names mean.
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from ..functions import (
     softmax,
 )
 from ..losses import IGNORED, cross_entropy, cross_entropy_backward
+from ..trees import Tree
 from .steps import OPERATIONS, Operation, Place, embeddings_gradients, last_state
 
 
@@ -162,6 +164,12 @@ def seen_by(visible: Callable[[Array], Array]) -> Operation:
 def before(mask: Array) -> Array:
     """Return what stands before each token, or is it."""
     return np.tri(mask.shape[1], dtype=bool)[None, None]
+
+
+def not_divided(at: Place, scores: Array, mask: Array) -> Array:
+    """Return the exponentials of the scores in sight, less the largest of a row."""
+    seen = np.where(mask.astype(bool)[:, None, None], scores, -np.inf)
+    return np.exp(seen - seen.max(axis=-1, keepdims=True))
 
 
 def softmax_over(axis: int) -> Operation:
@@ -328,6 +336,7 @@ def in_fewer_bits(bits: int) -> Operation:
     return lambda at, x: linear(short(x), short(at.params["weight"]), at.params["bias"])
 
 
+@cache
 def other_layer(number: int) -> Operation:
     """Return the operation with the parameters of another block."""
 
@@ -339,7 +348,31 @@ def other_layer(number: int) -> Operation:
     return run
 
 
-LINEAR = {
+@dataclass(frozen=True)
+class Rounded(Place):
+    """A place whose parameters are rounded to so many significant bits."""
+
+    bits: int = 24
+
+    @property
+    def params(self) -> Tree:
+        """The rounded parameters that the step uses."""
+        short = rounded_to(self.bits)
+        return {name: short(array) for name, array in super().params.items()}
+
+
+def with_rounded_params(bits: int) -> Operation:
+    """Return the operation with parameters of so many significant bits."""
+
+    def run(at: Place, *read: Array) -> Any:
+        place = Rounded(at.model, at.step, at.values, bits)
+        return OPERATIONS[at.step.operation](place, *read)
+
+    return run
+
+
+ROUNDED = {"weights-rounded": [with_rounded_params(11), with_rounded_params(8)]}
+LINEAR = ROUNDED | {
     "bias-dropped": [without_bias],
     "weight-transposed": [transposed],
     "bfloat16": [in_fewer_bits(8)],
@@ -353,18 +386,18 @@ COUNTINGS = {
 LOSS = {name: [loss_with(counting)] for name, counting in COUNTINGS.items()}
 LOSS_GRADIENT = {name: [gradient_with(count)] for name, count in COUNTINGS.items()}
 ALTERNATIVES: dict[str, dict[str, list[Operation]]] = {
-    "words": {
+    "words": ROUNDED | {
         "embeddings-scaled": [
             lambda at, ids: lookup(ids, **at.params) * math.sqrt(at.config.dim)
         ],
     },
-    "positions": {
+    "positions": ROUNDED | {
         "positions-off-by-one": [moved(1), moved(2), moved(-1)],
         "sinusoidal-regenerated": [sines, sines_then_cosines],
         "positions-counted-in-sight": [counted_in_sight],
     },
     "embeddings": {"positions-missing": [lambda at, x, y: x]},
-    "norm": {
+    "norm": ROUNDED | {
         **{
             f"norm-eps-{text}": [
                 lambda at, x, eps=float(text): norm_with(at, x, eps)
@@ -392,7 +425,7 @@ ALTERNATIVES: dict[str, dict[str, list[Operation]]] = {
         "bias-dropped": [lambda at, x: OPERATIONS["norm"](at, x) - at.params["bias"]],
     },
     "heads": {name: [in_heads(run) for run in runs] for name, runs in LINEAR.items()}
-    | {
+    | ROUNDED | {
         "heads-not-transposed": [heads_by_reshape],
         "heads-interleaved": [heads_interleaved],
         "query-key-swapped": [
@@ -422,6 +455,11 @@ ALTERNATIVES: dict[str, dict[str, list[Operation]]] = {
             seen_by(lambda mask: mask[:, None, None] & before(mask)), seen_by(before),
         ],
         "softmax-wrong-axis": [softmax_over(-2), softmax_over(1)],
+        "mask-shifted": [
+            seen_by(lambda mask, by=by: np.roll(mask, by, axis=1)[:, None, None])
+            for by in (1, -1)
+        ],
+        "softmax-not-divided": [not_divided],
         "mask-after-softmax": [
             lambda at, scores, mask: softmax(scores) * mask[:, None, None]
         ],

@@ -17,7 +17,7 @@ from ..models import DistilBertPreTrainedModel as Model
 from ..weights import listing
 from .alternatives import ALTERNATIVES, other_layer
 from .rounding import FLOAT32, Size, difference, scale, size
-from .steps import OPERATIONS, Operation, Place, Step, outcome
+from .steps import BLOCK, OPERATIONS, Operation, Place, Step, outcome
 
 # What each cause means. The zoo's faults go by the same names.
 MEANING = {
@@ -57,13 +57,14 @@ MEANING = {
     "scores-scaled-by-head-size": "scores are divided by K, not by √K",
     "scores-not-scaled": "scores are not divided by √K",
     "scores-transposed": "scores are k qᵀ, not q kᵀ",
-    "scores-masked-already": "these are the scores after the mask was added, which is "
-    "no fault: leave them out, or show those before it",
     "mask-ignored": "hidden tokens are seen: the attention mask is ignored",
     "mask-inverted": "hidden tokens are seen, the others not: the mask is inverted",
     "mask-fill-1e4": "hidden scores get −10,000, not the lowest number: a row that "
     "sees nothing is not uniform",
     "mask-fill-infinity": "hidden scores are −∞: a row that sees nothing is NaN",
+    "mask-shifted": "the mask is that of the neighbouring token",
+    "softmax-not-divided": "the exponentials are not divided by their sum: rows do not "
+    "add up to 1",
     "mask-after-softmax": "the mask comes after softmax: rows do not add up to 1",
     "mask-on-queries": "hidden tokens are not only unseen, they see nothing either",
     "causal-mask": "tokens see only what stands before them",
@@ -95,6 +96,9 @@ MEANING = {
     "tied-gradient-forgotten": "the tied decoder's share of the gradient is missing",
     "input-gradient-forgotten": "the gradient is the decoder's share alone",
     "pad-row-gradient": "the row of the padding token gets a gradient from the input",
+    "weights-rounded": "the parameters are rounded to float16 or bfloat16",
+    "float32-stored-as-float64": "it is off by float32's rounding: what is computed "
+    "in float32 should be shown as float32",
     "float16-accumulation": "it is computed in float16",
     "bfloat16": "it is computed from factors rounded to bfloat16",
     "tf32": "it is computed from factors rounded to TF32, or to float16",
@@ -105,7 +109,7 @@ MEANING = {
     "and this is the derivative of that",
     "inputs-differ": "the input is another one",
     "shape-differs": "it has another shape, which no layout of it has",
-    "unknown": "none that is known here",
+    "unknown": "no formula that was tried gives these numbers",
 }
 
 
@@ -152,6 +156,7 @@ class Wrong(NamedTuple):
     value      the array
     expected   what it should be
     floor      what rounding makes of it
+    eps        of the precision that this is for
     tolerance  how many times that much is rounding still
     letters    its axes
     """
@@ -163,6 +168,7 @@ class Wrong(NamedTuple):
     value: Array
     expected: Array
     floor: Size
+    eps: float
     tolerance: float
     letters: str
 
@@ -185,9 +191,9 @@ def findings(wrong: Wrong, forward_differs: bool = False) -> list[Finding]:
 
     `forward_differs` tells that it is a derivative of what was wrong already.
     """
-    found: dict[str, Finding] = {}
-    for alike in LEVELS:
-        for cause, operations in hypotheses(wrong, alike):
+    for level in levels(wrong):
+        found: dict[str, Finding] = {}
+        for cause, operations in level:
             times = left_by(wrong, operations)
             if times <= wrong.tolerance and times < found.get(cause, WORST).times:
                 found[cause] = Finding(cause, times)
@@ -200,6 +206,23 @@ def findings(wrong: Wrong, forward_differs: bool = False) -> list[Finding]:
 # --- what is tried --------------------------------------------------------------------
 
 Hypothesis = tuple[str, dict[str, Operation]]    # a cause; by step, what is done there
+
+
+def levels(wrong: Wrong) -> Iterator[list[Hypothesis]]:
+    """Yield what may have been done otherwise: everywhere alike, which is likeliest;
+    then in one place of each layer; then once.
+
+    The last is left out where more than a block is unseen: there is too much of it.
+    """
+    once = [lambda step: step.name] if len(wrong.unseen) <= len(BLOCK) else []
+    known: set[tuple] = set()
+    for alike in (lambda step: "everywhere", short_name, *once):
+        level = [
+            (cause, operations) for cause, operations in hypotheses(wrong, alike)
+            if (*operations.items(),) not in known
+        ]
+        known |= {(*operations.items(),) for _, operations in level}
+        yield level
 
 
 def hypotheses(wrong: Wrong, alike: Callable[[Step], str]) -> Iterator[Hypothesis]:
@@ -217,13 +240,6 @@ def short_name(step: Step) -> str:
     """Return the name of what a step gives, without the number of its layer."""
     _, is_in_layer, name = step.name.partition(".layer.")
     return name.partition(".")[2] if is_in_layer else step.name
-
-
-# A port does the same thing wrong wherever it does it; or in one place of each layer;
-# or once.
-LEVELS: tuple[Callable[[Step], str], ...] = (
-    lambda step: "everywhere", short_name, lambda step: step.name,
-)
 
 
 def layers_swapped(wrong: Wrong) -> Iterator[Hypothesis]:
@@ -272,7 +288,7 @@ def tried(
 def described(wrong: Wrong) -> Finding:
     """Return what the error looks like, where nothing that was tried explains it."""
     looks = (
-        masked_already, not_finite, factor, vector_added, of_float16, other_weights
+        not_finite, of_float32, factor, vector_added, of_float16, other_weights
     )
     for look in looks:
         with np.errstate(all="ignore"):
@@ -282,24 +298,17 @@ def described(wrong: Wrong) -> Finding:
     return Finding("unknown", detail=places(wrong))
 
 
-def masked_already(wrong: Wrong) -> Finding | None:
-    """Find scores that are right but where a key is hidden, and there very low."""
-    if wrong.unseen[-1].operation != "scores":
-        return None
-    mask = wrong.values["inputs.attention_mask"].astype(bool)[:, None, None]
-    seen = np.broadcast_to(mask, wrong.value.shape)                  # (B, H, L, L)
-    if seen.all() or not wrong.value[~seen].max() < -1e3:
-        return None
-    others = np.where(seen, wrong.value, wrong.expected)
-    times = size(difference(others, wrong.expected)).over(wrong.floor)
-    is_it = times <= wrong.tolerance
-    return Finding("scores-masked-already", times) if is_it else None
-
-
 def not_finite(wrong: Wrong) -> Finding | None:
     """Find numbers that are none."""
     odd = ~np.isfinite(wrong.value) & np.isfinite(wrong.expected)
     return Finding("not-finite", detail=places(wrong)) if odd.any() else None
+
+
+def of_float32(wrong: Wrong) -> Finding | None:
+    """Find no more than float32's rounding in numbers that are shown as float64."""
+    times = wrong.times(wrong.expected) * wrong.eps / FLOAT32
+    is_it = wrong.eps < FLOAT32 and times <= wrong.tolerance
+    return Finding("float32-stored-as-float64") if is_it else None
 
 
 def factor(wrong: Wrong) -> Finding | None:
@@ -374,9 +383,9 @@ def other_weights(wrong: Wrong) -> Finding | None:
         return None
     x, product, expected = rows
     x = np.column_stack([x, np.ones(len(x))])
-    is_decoder = wrong.unseen[-1].operation == "decoder"
+    is_decoder = wrong.unseen[-1].operation == "decoder" and len(wrong.unseen) == 1
     if len(x) < x.shape[1] + 2:
-        is_it = is_decoder and len(wrong.unseen) == 1 and not is_near(product, expected)
+        is_it = is_decoder and not is_near(product, expected)
         return Finding("decoder-untied") if is_it else None
     weight, *_ = np.linalg.lstsq(x, product, rcond=None)
     times = size(difference(x @ weight, product)).over(wrong.floor)
@@ -391,7 +400,8 @@ def places(wrong: Wrong) -> str:
     if not off.any():
         return "everywhere, but only a little"
     told = []
-    for axis, letter in enumerate(wrong.letters.split()):
+    letters = wrong.letters.replace("L L", "queries keys").split()
+    for axis, letter in enumerate(letters):
         others = tuple(i for i in range(off.ndim) if i != axis)
         found = np.flatnonzero(off.any(axis=others))
         if letter in WHERE and len(found) < off.shape[axis]:
@@ -399,4 +409,7 @@ def places(wrong: Wrong) -> str:
     return "only in " + ", ".join(told) if told else "everywhere"
 
 
-WHERE = {"B": "texts", "H": "heads", "L": "positions", "V": "words", "C": "classes"}
+WHERE = {
+    "B": "texts", "H": "heads", "L": "positions", "V": "words", "C": "classes",
+    "queries": "queries", "keys": "keys",
+}

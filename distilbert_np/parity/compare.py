@@ -11,11 +11,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..errors import InputError
 from ..functions import Array
 from ..models import DistilBertPreTrainedModel as Model
 from . import layouts
 from .causes import Finding, Wrong, findings
-from .rounding import FLOAT32, Size, difference, floor, precision, scale, size
+from .rounding import (
+    FLOAT32,
+    PRECISIONS,
+    Size,
+    difference,
+    floor,
+    precision,
+    scale,
+    size,
+)
 from .steps import GRADIENTS, TEACHER, Step, run, steps_of
 from .traces import Shown, Trace
 from .tracing import labels_of, letters_of, load_model
@@ -33,9 +43,11 @@ class Row:
     total      largest difference from the reference
     inherited  how much of that its inputs brought along
     added      how much its own step added
-    floor      what float32 adds at most in this step
-    times      how many times float32's error was added: at most or as root mean square
+    floor      what rounding adds at most in this step
+    times      how many times rounding was added: at most, or as root mean square
+    precision  that of the rounding: float32, or what the port shows
     layout     its axes, if they are others than ours
+    worst      of a bug: the place of the largest error, the number there, the right one
     """
 
     name: str
@@ -46,7 +58,9 @@ class Row:
     added: float | None = None
     floor: float | None = None
     times: float | None = None
+    precision: str = ""
     layout: str = ""
+    worst: tuple[list[int], float, float] | None = None
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -73,6 +87,14 @@ class Comparison:
     def wrong(self) -> list[Row]:
         """The arrays at which the port goes wrong, the first one first."""
         return [row for row in self.rows if row.is_wrong]
+
+    @property
+    def strays(self) -> list[Row]:
+        """The arrays that are off the reference although no step is wrong.
+
+        Then the reference is not what its model computes.
+        """
+        return [] if self.wrong else [r for r in self.rows if r.state == "inherited"]
 
     @property
     def missing(self) -> list[str]:
@@ -162,6 +184,9 @@ class Comparer:
     ) -> tuple[Row, Array | None]:
         """Return the row of an array that the port shows, and it in our layout."""
         theirs, eps = self.shown[name]
+        if not eps and double.dtype.kind == "f":
+            raise InputError(f"MINE: {name}: expected numbers of a float type, found "
+                             f"{theirs.dtype}")
         letters = self.letters.get(name, "")
         single, double = self.repeated(name, theirs, single, double)
         fits = layouts.arranged(theirs, double)
@@ -169,15 +194,21 @@ class Comparer:
             found = [Finding("shape-differs")]
             return Row(name, "shape", theirs.shape, findings=found), None
         value, axes = fits[0].astype(np.float64, copy=False), fits[1]
+        is_masked = False
+        if step.operation == "scores":
+            mask = self.doubles["inputs.attention_mask"]
+            value, is_masked = layouts.unmasked(value, double, mask)
         eps = max(eps, self.precision_read(step))
         allowed = floor(single, double, eps, self.doubles[step.reads[0]])
         row = self.measured(name, value, double, allowed, eps)
         row.shape = theirs.shape
         row.layout = layouts.named(theirs.shape, axes, double.shape, letters)
+        row.layout += " with the mask added" * is_masked
         if row.is_wrong:
+            row.worst = worst_number(value, double)
             row.findings = findings(Wrong(
                 self.double, [*self.unseen_before(step), step], self.doubles, name,
-                value, double, allowed, self.tolerance, letters,
+                value, double, allowed, eps, self.tolerance, letters,
             ), self.is_of_wrong_forward(step))
         return row, value
 
@@ -187,7 +218,7 @@ class Comparer:
         """Return the row of an array: how far it is off, and why."""
         added = size(difference(value, double))
         row = Row(name, "rounding", added=added.most, floor=allowed.most,
-                  times=added.over(allowed))
+                  times=added.over(allowed), precision=PRECISIONS.get(eps, ""))
         if name in self.reference:
             truth = self.reference[name]
             row.total = size(difference(value, truth)).most
@@ -226,6 +257,13 @@ class Comparer:
                 wanted |= {*earlier.reads}
                 found.append(earlier)
         return found[::-1]
+
+
+def worst_number(value: Array, expected: Array) -> tuple[list[int], float, float]:
+    """Return the place of the largest error, the number there, and the right one."""
+    error = difference(value, expected)
+    place = np.unravel_index(int(error.argmax()), error.shape)
+    return [int(i) for i in place], float(value[place]), float(expected[place])
 
 
 def as_texts(array: Array, ndim: int) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 from ..functions import Array
 
 CLEARLY = 0.1        # of the error as it is: what has less is believed another layout
+VERY_LOW = -1e3      # what masks add to scores is lower still
 Axes = tuple[int, ...]
 
 
@@ -81,3 +82,17 @@ def named(
         return ""
     parts = ["·".join(names[axes[i]] for i in group) for group in groups]
     return f"({', '.join(parts)})"
+
+
+def unmasked(
+    scores: Array, expected: Array, mask: Array
+) -> tuple[Array, bool]:
+    """Return scores as before the mask was added, and whether it had been.
+
+    Then what is hidden is far below all that is in sight, whatever was added, and only
+    what is in sight can be compared.
+    """
+    hidden = np.broadcast_to(~mask.astype(bool)[:, None, None], scores.shape)
+    if not hidden.any() or not scores[hidden].max() < VERY_LOW:
+        return scores, False
+    return np.where(hidden, expected, scores), True

@@ -12,6 +12,11 @@ import numpy as np
 from ..functions import Array
 
 FLOAT32 = float(np.finfo(np.float32).eps)
+BFLOAT16 = 2.0**-7
+PRECISIONS = {
+    float(np.finfo(np.float64).eps): "float64", FLOAT32: "float32",
+    float(np.finfo(np.float16).eps): "float16", BFLOAT16: "bfloat16",
+}
 FEW = 32                                         # numbers: luck may round all well
 NOTHING = 1e-12                                  # what float64 leaves of a sum of 0
 

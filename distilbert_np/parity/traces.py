@@ -7,7 +7,7 @@ NAME.npy for each; where its names are others, a map tells which are which.
 import json
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from ..models import DistilBertPreTrainedModel as Model
 from ..trace import check_head
 from ..trees import Tree
 from ..weights import DTYPES, WEIGHT_DTYPES, convert, map_file, save_tensors
-from .rounding import FLOAT32, precision
+from .rounding import BFLOAT16, FLOAT32, precision
 from .tracing import (
     FORMAT,
     default_labels,
@@ -36,7 +36,6 @@ from .tracing import (
 )
 
 ARRAYS, MANIFEST = "trace.safetensors", "manifest.json"
-BFLOAT16 = 2.0**-7
 
 
 class Shown(NamedTuple):
@@ -250,20 +249,40 @@ def as_shown(path: Path, array: Array) -> Shown:
 
 
 def as_computed(found: Mapping[str, Shown]) -> dict[str, Shown]:
-    """Return a port's arrays with float32's precision, if float64 only stores them.
+    """Return a port's arrays with the precision of their numbers, not of their type.
 
-    So they are if none holds a number that float32 has not, as when lists are saved.
+    Lists are saved as float64, and bfloat16, which NumPy has not, as float32: where all
+    arrays of a type hold the numbers of a shorter one, they were computed in that.
     """
-    wide = [n for n, one in found.items() if one.array.dtype == np.float64]
-    if not all(is_of_float32(found[name].array) for name in wide):
-        return dict(found)
-    return found | {name: Shown(found[name].array, FLOAT32) for name in wide}
+    shorter = {}
+    for eps in {one.eps for one in found.values()}:
+        arrays = [one.array for one in found.values() if one.eps == eps]
+        short = (e for e in HELD_BY if e > eps and all(map(HELD_BY[e], arrays)))
+        shorter[eps] = next(short, eps) if eps else eps
+    return {name: Shown(one.array, shorter[one.eps]) for name, one in found.items()}
 
 
-def is_of_float32(array: Array) -> bool:
-    """Whether float32 holds all of an array's numbers without rounding."""
-    with np.errstate(all="ignore"):
-        return np.array_equal(array, array.astype(np.float32), equal_nan=True)
+def is_held_by(dtype: type) -> Callable[[Array], bool]:
+    """Return the test whether this type holds all of an array's numbers unrounded."""
+
+    def test(array: Array) -> bool:
+        with np.errstate(all="ignore"):
+            return np.array_equal(array, array.astype(dtype), equal_nan=True)
+
+    return test
+
+
+def is_bfloat16(array: Array) -> bool:
+    """Whether all numbers of an array are bfloat16's: the upper half of float32's."""
+    bits = array.astype(np.float32).view(np.uint32)
+    return is_held_by(np.float32)(array) and not (bits & 0xFFFF).any()
+
+
+HELD_BY = {                                      # by epsilon, the shortest first
+    BFLOAT16: is_bfloat16,
+    float(np.finfo(np.float16).eps): is_held_by(np.float16),
+    FLOAT32: is_held_by(np.float32),
+}
 
 
 def model_of(trace: Trace, name: str | None = None) -> str:
