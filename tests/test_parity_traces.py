@@ -320,6 +320,11 @@ def test_a_damaged_file_is_named_in_one_line(name, tmp_path):
         ({"head": None}, "head: expected one of base, "),
         ({"tensors": []}, "tensors: expected what is told of each array"),
         ({"tensors": {}}, "tensors: expected what is told of each array"),
+        (
+            {"tensors": {"inputs.attention_mask": 3}},
+            "tensors: expected what is told of each array",
+        ),
+        ({"settings": "gelu"}, "settings: expected an object"),
     ],
 )
 def test_a_manifest_that_is_none_is_refused(traced, tmp_path, changes, words):

@@ -112,7 +112,7 @@ class Comparer:
     """Runs the steps in both precisions from what a port shows.
 
     The first fields are what `compare` is given. The others grow with each step: the
-    values so far, the epsilon of each (0: of whole numbers), the steps, their rows.
+    values so far, the epsilon of each (0 for whole numbers), the steps, their rows.
     """
 
     reference: Mapping[str, Array]
@@ -135,7 +135,7 @@ class Comparer:
         if name not in self.shown:
             return
         theirs, eps = self.shown[name]
-        # A float64 input is no float32 one, though it is the same but for rounding.
+        # Of a float32 reference and a float64 port, the coarser says what is the same.
         eps = self.precisions[name] = max(eps, precision(array))
         (expected,) = self.repeated(name, theirs, array)
         fits = layouts.arranged(as_texts(theirs, expected.ndim), expected)

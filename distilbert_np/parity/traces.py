@@ -185,8 +185,11 @@ def check_manifest(path: Path, manifest: Tree) -> None:
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     tensors = manifest.get("tensors")
-    if not isinstance(tensors, dict) or "inputs.attention_mask" not in tensors:
+    is_whole = isinstance(tensors, dict) and "inputs.attention_mask" in tensors
+    if not (is_whole and all(isinstance(told, dict) for told in tensors.values())):
         raise InputError(f"{path}: tensors: expected what is told of each array")
+    if not isinstance(manifest.get("settings", {}), dict):
+        raise InputError(f"{path}: settings: expected an object")
 
 
 def read_arrays(path: str | os.PathLike) -> dict[str, Shown]:
