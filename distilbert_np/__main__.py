@@ -282,10 +282,10 @@ def add_trace(verbs: Any) -> None:
     add(
         "--inputs", metavar="FILE",
         help="in place of texts: the arguments of the call (input_ids, attention_mask, "
-        "labels, …) as .json, .safetensors or .npz",
+        "labels, …) as .json, .safetensors or .npz; or a trace, whose model it then is",
     )
     add("--out", required=True, metavar="FOLDER", help="where the trace is written to")
-    add("--model", default="tiny", help=f"{MODELS} (default: tiny)")
+    add("--model", help=f"{MODELS} (default: tiny, or the trace's)")
     add_head(verb, "the head to run")
     add(
         "--grad", action="store_true",

@@ -2,13 +2,22 @@
 
 import argparse
 import json
+import warnings
 from pathlib import Path
 
 from ..errors import InputError
 from ..files import system_errors
 from ..parity import report
 from ..parity.compare import Comparison, compare_traces
-from ..parity.traces import Trace, model_of, read_arrays, read_map, read_trace, renamed
+from ..parity.traces import (
+    check_alike,
+    model_of,
+    read_arrays,
+    read_map,
+    read_trace,
+    renamed,
+)
+from ..trees import Tree
 from ..weights import listing
 
 
@@ -17,17 +26,18 @@ def compare(arguments: argparse.Namespace) -> int:
     if arguments.plot:
         check_ending(arguments.plot)
     reference = read_trace(arguments.reference)
+    check_alike(arguments.mine, reference)
     shown = read_arrays(arguments.mine)
     if arguments.map:
         shown = renamed(shown, read_map(arguments.map))
     name = model_of(reference, arguments.model)
     compared = compare_traces(reference, shown, name, arguments.tolerance)
     refuse_strangers(arguments.mine, compared)
+    told = report.as_json(compared)
+    print(json.dumps(told) if arguments.json else report.as_text(compared))
     if arguments.plot:
-        plot(reference, compared, arguments.plot)
-    told = report.as_json(compared) if arguments.json else None
-    print(json.dumps(told) if told else report.as_text(compared))
-    return 1 if compared.wrong else 0
+        plot(told, arguments.plot)
+    return 0 if compared.matches else 1
 
 
 def refuse_strangers(path: str, compared: Comparison) -> None:
@@ -47,13 +57,13 @@ def check_ending(path: str) -> None:
         raise InputError(f"--plot: expected a name ending in {' or '.join(FORMATS)}")
 
 
-def plot(reference: Trace, compared: Comparison, path: str) -> None:
-    """Draw the errors into a file, .png or .svg."""
+def plot(told: Tree, path: str) -> None:
+    """Draw the errors into a file, .png or .svg, if there are any."""
     from ..teaching.figures import parity_figure, save_figure
 
-    rows = report.as_json(compared)["rows"]
-    if not any(row["floor"] for row in rows):
-        raise InputError("--plot: nothing to draw, since inputs alone are shown")
-    figure = parity_figure(rows, compared.tolerance)
+    if not any(row["floor"] for row in told["rows"]):
+        warnings.warn("--plot: nothing to draw: no array has an error", stacklevel=2)
+        return
+    figure = parity_figure(told["rows"], told["tolerance"])
     with system_errors(path, "written"):
         save_figure(figure, Path(path))

@@ -6,13 +6,23 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..config import DistilBertConfig
 from ..errors import InputError
 from ..files import read_json
 from ..inspection import named_head
 from ..parity.batch import text_inputs
-from ..parity.traces import ARRAYS, MANIFEST, read_arrays, trace_model
-from ..parity.zoo import planted
+from ..parity.traces import (
+    ARRAYS,
+    MANIFEST,
+    model_of,
+    read_arrays,
+    read_trace,
+    trace_model,
+)
+from ..parity.tracing import labels_of
+from ..parity.zoo import fault_named, planted
 from ..trees import Tree
 from .given import given
 
@@ -24,21 +34,33 @@ INPUTS = (
 
 def trace(arguments: argparse.Namespace) -> None:
     """Answer a trace command: run the model, write the arrays, say what there is."""
-    head = arguments.head or own_head(arguments.model)
+    name, head = arguments.model, arguments.head
     if arguments.inputs and (arguments.texts or arguments.file):
         raise InputError("--inputs: stands in the place of texts, of which some stand")
+    if arguments.inputs and (Path(arguments.inputs) / MANIFEST).exists():
+        of = read_trace(arguments.inputs)
+        head = head or (None if name else of.manifest["head"])
+        name = name or model_of(of)
+    name = name or "tiny"
+    head = head or own_head(name)
     if arguments.inputs:
         inputs = read_inputs(arguments.inputs)
     else:
         texts = [one.inputs for one in given(arguments.texts, arguments.file, text_of)]
-        inputs = tokenized(arguments.model, texts, head)
-    with planted(arguments.fault) if arguments.fault else nullcontext():
+        inputs = tokenized(name, texts, head)
+    fault = {"fault": arguments.fault} if arguments.fault else {}
+    planting = planted(arguments.fault) if fault else nullcontext()
+    with planting, np.errstate(invalid="ignore"):
         manifest = trace_model(
-            arguments.out, arguments.model, inputs, head, gradients=arguments.grad,
+            arguments.out, name, inputs, head, gradients=arguments.grad,
             teacher=arguments.teacher, dtype=arguments.dtype,
-            only=arguments.only or (), npy=arguments.npy,
+            only=arguments.only or (), npy=arguments.npy, **fault,
         )
-    told = summary(arguments.out, manifest)
+    told = summary(name, arguments.out, manifest) | fault
+    told["made_up"] = [
+        label for label in labels_of(head)
+        if label not in inputs and f"inputs.{label}" in manifest["tensors"]
+    ]
     print(json.dumps(told) if arguments.json else as_text(told))
 
 
@@ -92,11 +114,11 @@ def of_trace(path: str, arrays: Tree) -> Tree:
     return inputs
 
 
-def summary(folder: str, manifest: Tree) -> Tree:
+def summary(name: str, folder: str, manifest: Tree) -> Tree:
     """Return what was written, for people or machines."""
     letters = manifest["letters"]
     return {
-        "folder": folder, "model": manifest["model"], "head": manifest["head"],
+        "folder": folder, "model": name, "head": manifest["head"],
         "dtype": manifest["dtype"], "batch": letters["B"], "length": letters["L"],
         "arrays": len(manifest["tensors"]),
     }
@@ -105,8 +127,15 @@ def summary(folder: str, manifest: Tree) -> Tree:
 def as_text(told: Tree) -> str:
     """Return what was written, in lines."""
     texts = f"{told['batch']} text" + ("s" if told["batch"] > 1 else "")
-    return (
+    lines = [
         f"{told['model']} ({told['head']}), {texts} of {told['length']} tokens, "
-        f"{told['dtype']}: {told['arrays']} arrays\n"
-        f"in {told['folder']}: {ARRAYS}; names, shapes and formulas in {MANIFEST}"
-    )
+        f"{told['dtype']}: {told['arrays']} arrays",
+        f"in {told['folder']}: {ARRAYS}; names, shapes and formulas in {MANIFEST}",
+    ]
+    if told["made_up"]:
+        lines.append(f"made up, as none were given: {', '.join(told['made_up'])}")
+    if "fault" in told:
+        fault = fault_named(told["fault"])
+        needs = f" (shows with {fault.needs} alone)" if fault.needs else ""
+        lines.append(f"with the fault {fault.name}: {fault.what}{needs}")
+    return "\n".join(lines)

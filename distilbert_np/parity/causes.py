@@ -17,7 +17,7 @@ from ..models import DistilBertPreTrainedModel as Model
 from ..weights import listing
 from .alternatives import ALTERNATIVES, other_layer
 from .rounding import FLOAT32, Size, difference, scale, size
-from .steps import BLOCK, OPERATIONS, Operation, Place, Step, outcome
+from .steps import OPERATIONS, Operation, Place, Step, outcome
 
 # What each cause means. The zoo's faults go by the same names.
 MEANING = {
@@ -108,7 +108,7 @@ MEANING = {
     "forward-differs": "a consequence: the way there went through another function, "
     "and this is the derivative of that",
     "inputs-differ": "the input is another one",
-    "shape-differs": "it has another shape, which no layout of it has",
+    "shape-differs": "it has another shape, in whatever order of axes",
     "unknown": "no formula that was tried gives these numbers",
 }
 
@@ -183,6 +183,7 @@ class Wrong(NamedTuple):
 
 
 MOST_FINDINGS = 3
+MANY_NUMBERS = 10**6
 WORST = Finding("unknown", np.inf)
 
 
@@ -212,9 +213,10 @@ def levels(wrong: Wrong) -> Iterator[list[Hypothesis]]:
     """Yield what may have been done otherwise: everywhere alike, which is likeliest;
     then in one place of each layer; then once.
 
-    The last is left out where more than a block is unseen: there is too much of it.
+    The last is left out where much is unseen: it would take minutes.
     """
-    once = [lambda step: step.name] if len(wrong.unseen) <= len(BLOCK) else []
+    numbers = sum(wrong.values[step.name].size for step in wrong.unseen[:-1])
+    once = [lambda step: step.name] if numbers < MANY_NUMBERS else []
     known: set[tuple] = set()
     for alike in (lambda step: "everywhere", short_name, *once):
         level = [

@@ -89,6 +89,11 @@ class Comparison:
         return [row for row in self.rows if row.is_wrong]
 
     @property
+    def matches(self) -> bool:
+        """Whether the port is right, as far as it shows."""
+        return not self.wrong and not self.strays
+
+    @property
     def strays(self) -> list[Row]:
         """The arrays that are off the reference although no step is wrong.
 
@@ -191,7 +196,8 @@ class Comparer:
         single, double = self.repeated(name, theirs, single, double)
         fits = layouts.arranged(theirs, double)
         if fits is None:
-            found = [Finding("shape-differs")]
+            detail = f"{theirs.shape}, expected ({letters}) = {double.shape}"
+            found = [Finding("shape-differs", detail=detail)]
             return Row(name, "shape", theirs.shape, findings=found), None
         value, axes = fits[0].astype(np.float64, copy=False), fits[1]
         is_masked = False

@@ -1,6 +1,7 @@
 """What a comparison found, as a table with a conclusion, or for machines."""
 
 from collections.abc import Iterator
+from math import isfinite
 from textwrap import fill
 
 from ..trees import Tree
@@ -8,9 +9,10 @@ from ..weights import listing
 from .causes import Finding
 from .compare import Comparison, Row
 
-HEADER = ("off by", "inherited", "added", "rounding", "times")
+HEADER = ("off by", "inherited", "added", "rounding")
 MOST = 4                                         # names in a list
-WIDTH = 96
+WIDTH = 80
+NAMES = 28                                       # columns
 
 
 def as_text(compared: Comparison) -> str:
@@ -27,8 +29,9 @@ def as_json(compared: Comparison) -> Tree:
     """Return all of it for machines."""
     wrong = compared.wrong
     return {
-        "match": not wrong,
+        "match": compared.matches,
         "first_divergent": wrong[0].name if wrong else None,
+        "strays": [row.name for row in compared.strays],
         "causes": causes(compared),
         "tolerance": compared.tolerance,
         "missing": compared.missing,
@@ -65,7 +68,7 @@ def causes(compared: Comparison) -> dict[str, list[str]]:
 
 def table(compared: Comparison) -> Iterator[str]:
     """Yield the lines: a row for each array that the port shows, under its part."""
-    yield f"{'':36}" + "".join(f"{name:>11}" for name in HEADER)
+    yield f"{'':{NAMES}}" + "".join(f"{name:>10}" for name in HEADER) + f"{'times':>9}"
     part = None
     for row in compared.rows:
         if row.state == "missing":
@@ -90,30 +93,36 @@ def parted(name: str) -> tuple[str, str]:
 
 def line(name: str, row: Row) -> str:
     """Return the line of an array."""
+    start = f"  {name:<{NAMES - 2}}"
+    if row.state == "shape":
+        return f"{start}  BUG: {row.findings[0].meaning}"
+    if row.added is None:                        # an input
+        return f"{start}{'same' if row.state == 'rounding' else 'differs':>10}"
     numbers = "".join(
-        f"{short(value):>11}"
+        f"{short(value):>10}"
         for value in (row.total, row.inherited, row.added, row.floor)
     )
-    if row.added is None and row.state == "rounding":
-        return f"  {name:<34}{'same':>11}"
-    times = "" if row.times is None else many(row.times)
     verdict = {"bug": "  BUG", "inherited": "  inherited"}.get(row.state, "")
-    if row.state == "shape":
-        verdict = f"  BUG: has shape {row.shape}, which no layout of it has"
     layout = f"  as {row.layout}" if row.layout else ""
-    return f"  {name:<34}{numbers} {times:>10}{verdict}{layout}".rstrip()
+    return f"{start}{numbers}{many(row.times):>9}{verdict}{layout}".rstrip()
 
 
 def short(value: float | None) -> str:
     """Return an error in few digits."""
     if value is None:
         return ""
+    if not isfinite(value):
+        return "NaN"
     return f"{value:.1e}" if value else "0"
 
 
 def many(times: float) -> str:
-    """Return how many times rounding an error is, so that it fits a column."""
-    return f"{times:,.1f}" if times < 1e6 else f"{times:.1e}"
+    """Return how many times rounding an error is, in few digits."""
+    if not isfinite(times):
+        return "NaN"
+    return f"{times:.1f}" if times < 100 else f"{times:,.0f}" if times < 1e5 else (
+        f"{times:.0e}"
+    )
 
 
 # --- the conclusion -------------------------------------------------------------------
@@ -121,10 +130,10 @@ def many(times: float) -> str:
 
 def conclusion(compared: Comparison) -> Iterator[str]:
     """Yield what follows from the table, in sentences."""
-    if not compared.wrong:
-        yield from agreement(compared)
-    else:
+    if compared.wrong:
         yield from divergence(compared)
+    else:
+        yield from agreement(compared)
     followed = [name for name in compared.missing if name in compared.followed]
     for what, which in (
         ("Not shown, so checked only by what follows", followed),
@@ -142,33 +151,64 @@ def agreement(compared: Comparison) -> Iterator[str]:
     if worst is None:
         yield "The inputs agree; nothing else was shown."
         return
+    arrays = "1 array" if len(judged) == 1 else f"each of {len(judged)} arrays"
     yield (
-        f"No bug: what each of {len(judged)} arrays adds is rounding, at most "
-        f"{worst.times:.1f} times float32's own"
+        f"No bug: what {arrays} adds is rounding, at most {worst.times:.1f} times "
+        f"{worst.precision}'s own (at {worst.name}; up to {compared.tolerance:g} times "
+        "counts as rounding)."
     )
-    yield f"(at {worst.name}; up to {compared.tolerance:g} times counts as rounding)."
+    if short_ones := {row.precision for row in judged} & {"float16", "bfloat16"}:
+        yield (
+            f"By {' and '.join(sorted(short_ones))} alone: what adds less than about "
+            "a hundredth cannot be seen; show float32, if it is to be."
+        )
+    if compared.strays:
+        yield (
+            f"Yet {compared.strays[0].name} is off by {short(compared.strays[0].total)}"
+            ": the reference is not what its model computes."
+        )
 
 
 def divergence(compared: Comparison) -> Iterator[str]:
     """Yield where it first goes wrong, why, and where else."""
     first = compared.wrong[0]
     yield f"First divergent: {first.name}"
-    if first.times is not None:
-        yield (
-            f"  its own step adds {short(first.added)}, {many(first.times)} times what "
-            f"float32's rounding does; "
-            + (f"{short(first.inherited)} was inherited" if first.inherited
-               else "nothing was inherited")
-        )
+    yield from (f"  {text}" for text in measures(first))
     yield from (f"  {text}" for text in likely(first.findings))
-    for cause, where in causes(compared).items():
+    for (cause, meaning), where in by_reason(compared.wrong).items():
         others = [name for name in where if name != first.name]
-        if others and cause == first.findings[0].cause:
+        if others and (cause, meaning) == reason(first):
             yield f"  the same at {names(others)}"
         elif others:
-            (row,) = (row for row in compared.wrong if row.name == others[0])
             yield f"Also wrong: {names(others)}"
-            yield f"  {cause}: {row.findings[0].meaning}"
+            yield f"  {cause}: {meaning}"
+
+
+def measures(row: Row) -> Iterator[str]:
+    """Yield how wrong an array is, and where most."""
+    if row.times is None:
+        return
+    inherited = f"{short(row.inherited)} was" if row.inherited else "nothing was"
+    yield (
+        f"its own step adds {short(row.added)}, {many(row.times)} times what "
+        f"{row.precision}'s rounding does; {inherited} inherited"
+    )
+    if row.worst:
+        place, found, right = row.worst
+        yield f"most at {place}: {found:.6g}, from its inputs {right:.6g}"
+
+
+def reason(row: Row) -> tuple[str, str]:
+    """Return the likeliest cause of a row, and what it means there."""
+    return row.findings[0].cause, row.findings[0].meaning
+
+
+def by_reason(rows: list[Row]) -> dict[tuple[str, str], list[str]]:
+    """Return the names of arrays by their likeliest cause."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        found.setdefault(reason(row), []).append(row.name)
+    return found
 
 
 def likely(found: list[Finding]) -> Iterator[str]:

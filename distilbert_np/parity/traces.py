@@ -35,6 +35,7 @@ from .tracing import (
     traced,
 )
 
+CODES = {"int64": "I64", "float32": "F32", "float64": "F64"}     # of safetensors
 ARRAYS, MANIFEST = "trace.safetensors", "manifest.json"
 
 
@@ -60,15 +61,14 @@ def trace_model(
     folder: str | os.PathLike, name: str | os.PathLike, arguments: Mapping[str, Any],
     head: str, *, gradients: bool = False, teacher: str | None = None,
     dtype: str = "float64", only: Sequence[str] = (), npy: bool = False,
-    case: Tree | None = None,
+    **more: Any,
 ) -> Tree:
     """Trace a call of a model, write the trace into a folder, return its manifest.
 
     `name` is what from_pretrained takes. If there are `gradients`, or a `teacher`, and
     no labels, some are made up (`default_labels`). `only` are patterns such as
-    `*.output_layer_norm` of the arrays to write, beside the inputs. What the manifest
-    is to tell of the call is `case`. Raises InputError where an argument cannot be
-    used.
+    `*.output_layer_norm` of the arrays to write, beside the inputs. `more` is what else
+    the manifest is to tell. Raises InputError where an argument cannot be used.
     """
     found: dict[str, dict[str, Array]] = {}      # by dtype
     for each in ("float64", "float32"):
@@ -77,15 +77,20 @@ def trace_model(
         if gradients or soft:
             arguments = with_labels(model, arguments)
         found[each] = traced(model, arguments, gradients, soft)
-    arrays = {n: array for n, array in found[dtype].items() if is_wanted(n, only)}
+    arrays = {
+        name: array.astype(np.int64) if array.dtype == bool else array
+        for name, array in found[dtype].items() if is_wanted(name, only)
+    }
     refuse_idle(only, arrays)
     manifest = describe(
         model, found["float64"], found["float32"], source_of(name, folder), dtype
     )
     tensors = manifest.pop("tensors")
-    if case is not None:
-        manifest["case"] = case
-    manifest["tensors"] = {name: tensors[name] for name in arrays}
+    manifest |= more
+    manifest["tensors"] = {
+        name: {"dtype": CODES[array.dtype.name]} | tensors[name]
+        for name, array in arrays.items()
+    }
     write_trace(folder, arrays, manifest, npy)
     return manifest
 
@@ -161,18 +166,35 @@ def dumped(value: Any) -> str:
 
 
 def read_trace(folder: str | os.PathLike) -> Trace:
-    """Read a trace that `trace` wrote; raise InputError for anything else."""
+    """Read a trace that `trace` wrote, without a fault; raise InputError for another.
+    """
     path = Path(folder)
     if not (path / MANIFEST).exists():
         raise InputError(f"{folder}: not a trace; expected a folder with {MANIFEST}")
     manifest = read_json(path / MANIFEST, InputError)
     check_manifest(path / MANIFEST, manifest)
+    if fault := manifest.get("fault"):
+        raise InputError(f"{folder}: made with the fault {shown(fault)}: no reference")
     found, arrays = read_arrays(path), {}
     for name in manifest["tensors"]:
         if name not in found:
             raise InputError(f"{folder}: holds no {name}, of which {MANIFEST} tells")
         arrays[name] = found[name].array
     return Trace(path, arrays, manifest)
+
+
+def check_alike(path: str | os.PathLike, reference: Trace) -> None:
+    """Raise InputError if a port's arrays are a trace, but of another model."""
+    if not (Path(path) / MANIFEST).exists():
+        return
+    manifest = read_json(Path(path) / MANIFEST, InputError)
+    for what in ("head", "weights_sha256"):
+        found, expected = manifest.get(what), reference.manifest.get(what)
+        if manifest.get("format") == FORMAT and found != expected:
+            raise InputError(
+                f"{path}: {what}: found {shown(found)}, expected {shown(expected)}, "
+                f"that of {reference.folder}"
+            )
 
 
 def check_manifest(path: Path, manifest: Tree) -> None:
