@@ -13,6 +13,7 @@ from porting import (
     truth,
 )
 
+from distilbert_np import InputError
 from distilbert_np.functions import gelu_new, layer_norm, softmax
 from distilbert_np.parity import report
 from distilbert_np.parity.alternatives import rounded_to, swapped
@@ -247,7 +248,7 @@ def test_a_wrong_shape_is_told_and_what_follows_is_judged_from_ours():
     compared = held_against(about, mine)
     (wrong,) = compared.wrong
     assert (wrong.name, wrong.state, wrong.shape) == (LIN1, "shape", (5, 7, 36))
-    assert "has shape (5, 7, 36)" in report.as_text(compared)
+    assert "(5, 7, 36); B L F is (5, 7, 37)" in report.as_text(compared)
     assert f"First divergent: {LIN1}" in report.as_text(compared)
     assert report.as_json(compared)["causes"] == {"shape-differs": [LIN1]}
 
@@ -294,10 +295,11 @@ def test_choices_may_be_shown_as_the_call_takes_them():
 
 @pytest.mark.parametrize("name", ["embeddings.sum", LIN1, "head.logits"])
 @pytest.mark.parametrize("dtype", [np.int32, bool])
-def test_arrays_of_whole_numbers_are_compared_like_others(name, dtype):
+def test_whole_numbers_are_refused_where_others_belong(name, dtype):
     about = truth("masked_lm", gradients=False)
     mine = about.single_trace | {name: about.trace[name].astype(dtype)}
-    assert held_against(about, mine).wrong[0].name == name
+    with pytest.raises(InputError, match=f"^MINE: {name}: expected numbers of a float"):
+        held_against(about, mine)
 
 
 def test_names_that_are_not_ours_are_told():

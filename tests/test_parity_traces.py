@@ -13,9 +13,10 @@ from safetensors.numpy import load_file, save_file
 
 from distilbert_np import DistilBertError, InputError
 from distilbert_np.parity.compare import compare_traces
+from distilbert_np.parity.rounding import BFLOAT16, PRECISIONS
 from distilbert_np.parity.steps import steps_of
 from distilbert_np.parity.traces import (
-    BFLOAT16,
+    check_alike,
     model_of,
     read_arrays,
     read_map,
@@ -24,6 +25,7 @@ from distilbert_np.parity.traces import (
     trace_model,
 )
 from distilbert_np.trace import trace_table
+from distilbert_np.weights import map_file
 
 CASE = CASES["masked_lm"]
 FLOATS = {"float16": 2.0**-10, "float32": 2.0**-23, "float64": 2.0**-52}
@@ -83,7 +85,7 @@ def test_the_manifest_explains_every_array_that_is_computed(traced):
     known = set()
     for name, about in told.items():
         if name.startswith("inputs."):
-            assert set(about) == {"shape", "letters"}
+            assert set(about) == {"dtype", "shape", "letters"}
         else:
             assert about["formula"] and about["reads"] and about["floor"] >= 0, name
             assert set(about["reads"]) <= known, name
@@ -196,9 +198,11 @@ def test_a_single_array_goes_by_the_name_of_its_file(tmp_path):
 
 
 def test_numbers_with_their_bytes_the_other_way_round(tmp_path):
-    np.save(tmp_path / "x.npy", np.arange(3, dtype=">f4"))
+    numbers = np.arange(3, dtype=">f4") / 3
+    np.save(tmp_path / "x.npy", numbers)
     found = read_arrays(tmp_path)["x"]
-    assert found.eps == FLOATS["float32"] and found.array.tolist() == [0, 1, 2]
+    assert found.eps == FLOATS["float32"]
+    assert found.array.tolist() == numbers.tolist()
 
 
 def test_bfloat16_is_read_as_it_is(tmp_path):
@@ -390,3 +394,35 @@ def test_a_map_that_is_none_is_refused(tmp_path, names):
 def test_two_names_that_become_one_are_refused():
     with pytest.raises(InputError, match="--map: both a and b would be b"):
         renamed({"a": 1, "b": 2}, {"a": "b"})
+
+
+@pytest.mark.parametrize(("bits", "name"), [(8, "bfloat16"), (11, "float16")])
+def test_short_numbers_stay_that_where_they_are_stored_as_float32(tmp_path, bits, name):
+    rng = np.random.RandomState(0)
+    numbers = rng.randint(2 ** (bits - 1), 2**bits, 100).astype(np.float32) / 2**bits
+    np.save(tmp_path / "x.npy", numbers)
+    assert PRECISIONS[read_arrays(tmp_path)["x"].eps] == name
+    np.save(tmp_path / "x.npy", numbers[:3])     # of so few it may be chance
+    assert PRECISIONS[read_arrays(tmp_path)["x"].eps] == "float32"
+
+
+def test_a_trace_with_a_fault_is_no_reference(tmp_path):
+    trace_model(tmp_path, "tiny", {"input_ids": [[2, 9, 3]]}, "base", fault="gelu-tanh")
+    with pytest.raises(InputError, match="made with the fault 'gelu-tanh'"):
+        read_trace(tmp_path)
+
+
+def test_a_trace_of_other_weights_is_refused(tmp_path):
+    for name in ("tiny", "tiny-teacher"):
+        trace_model(tmp_path / name, name, {"input_ids": [[2, 9, 3]]}, "masked_lm")
+    reference = read_trace(tmp_path / "tiny")
+    check_alike(tmp_path / "tiny", reference)
+    with pytest.raises(InputError, match="is of other weights, those of 'tiny-teacher"):
+        check_alike(tmp_path / "tiny-teacher", reference)
+
+
+def test_whole_numbers_are_all_written_alike(tmp_path):
+    manifest = trace_model(tmp_path, "tiny", {"input_ids": [[2, 9, 3]]}, "base")
+    stored = map_file(tmp_path / "trace.safetensors")
+    for name, about in manifest["tensors"].items():
+        assert stored[name].code == about["dtype"] in ("I64", "F64"), name

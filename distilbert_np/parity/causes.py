@@ -108,7 +108,7 @@ MEANING = {
     "forward-differs": "a consequence: the way there went through another function, "
     "and this is the derivative of that",
     "inputs-differ": "the input is another one",
-    "shape-differs": "it has another shape, in whatever order of axes",
+    "shape-differs": "it has another shape, in any order of axes",
     "unknown": "no formula that was tried gives these numbers",
 }
 

@@ -196,7 +196,7 @@ class Comparer:
         single, double = self.repeated(name, theirs, single, double)
         fits = layouts.arranged(theirs, double)
         if fits is None:
-            detail = f"{theirs.shape}, expected ({letters}) = {double.shape}"
+            detail = f"{theirs.shape}; {letters} is {double.shape}"
             found = [Finding("shape-differs", detail=detail)]
             return Row(name, "shape", theirs.shape, findings=found), None
         value, axes = fits[0].astype(np.float64, copy=False), fits[1]

@@ -46,8 +46,11 @@ def row_as_json(row: Row) -> Tree:
     told = dict(vars(row))
     for name in ("total", "inherited", "added", "floor", "times"):
         value = told[name]
-        told[name] = None if value is None or value == float("inf") else value
+        told[name] = None if value is None or not isfinite(value) else value
     told["shape"] = list(row.shape)
+    if row.worst:
+        place, *numbers = row.worst
+        told["worst"] = [place, *(n if isfinite(n) else None for n in numbers)]
     told["findings"] = [
         {"cause": found.cause, "meaning": found.meaning, "times": found.times}
         for found in row.findings

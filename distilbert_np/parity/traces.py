@@ -36,6 +36,7 @@ from .tracing import (
 )
 
 CODES = {"int64": "I64", "float32": "F32", "float64": "F64"}     # of safetensors
+FEW_NUMBERS = 32
 ARRAYS, MANIFEST = "trace.safetensors", "manifest.json"
 
 
@@ -188,13 +189,16 @@ def check_alike(path: str | os.PathLike, reference: Trace) -> None:
     if not (Path(path) / MANIFEST).exists():
         return
     manifest = read_json(Path(path) / MANIFEST, InputError)
-    for what in ("head", "weights_sha256"):
-        found, expected = manifest.get(what), reference.manifest.get(what)
-        if manifest.get("format") == FORMAT and found != expected:
-            raise InputError(
-                f"{path}: {what}: found {shown(found)}, expected {shown(expected)}, "
-                f"that of {reference.folder}"
-            )
+    if manifest.get("format") == FORMAT and not has_same_weights(manifest, reference):
+        raise InputError(
+            f"{path}: is of other weights, those of {shown(manifest.get('model'))}; "
+            f"{reference.folder} is of {shown(reference.manifest.get('model'))}"
+        )
+
+
+def has_same_weights(manifest: Tree, reference: Trace) -> bool:
+    """Whether a trace was made with the weights of another."""
+    return manifest.get("weights_sha256") == reference.manifest.get("weights_sha256")
 
 
 def check_manifest(path: Path, manifest: Tree) -> None:
@@ -282,9 +286,21 @@ def as_computed(found: Mapping[str, Shown]) -> dict[str, Shown]:
     shorter = {}
     for eps in {one.eps for one in found.values()}:
         arrays = [one.array for one in found.values() if one.eps == eps]
-        short = (e for e in HELD_BY if e > eps and all(map(HELD_BY[e], arrays)))
-        shorter[eps] = next(short, eps) if eps else eps
+        shorter[eps] = shortest(arrays, eps) if eps else eps
     return {name: Shown(one.array, shorter[one.eps]) for name, one in found.items()}
+
+
+def shortest(arrays: list[Array], eps: float) -> float:
+    """Return the largest epsilon of a type that holds all numbers of some arrays.
+
+    A few numbers may be 16 bits long by chance.
+    """
+    are_few = sum(np.unique(array).size for array in arrays) < FEW_NUMBERS
+    for short, holds in HELD_BY.items():
+        is_likely = short > eps and not (are_few and short > FLOAT32)
+        if is_likely and all(map(holds, arrays)):
+            return short
+    return eps
 
 
 def is_held_by(dtype: type) -> Callable[[Array], bool]:
