@@ -11,7 +11,7 @@ from cases import CASES
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from distilbert_np import DistilBertError, InputError
+from distilbert_np import DistilBertError, InputError, weights
 from distilbert_np.parity.compare import compare_traces
 from distilbert_np.parity.rounding import BFLOAT16, PRECISIONS
 from distilbert_np.parity.steps import steps_of
@@ -25,7 +25,6 @@ from distilbert_np.parity.traces import (
     trace_model,
 )
 from distilbert_np.trace import trace_table
-from distilbert_np.weights import map_file
 
 CASE = CASES["masked_lm"]
 FLOATS = {"float16": 2.0**-10, "float32": 2.0**-23, "float64": 2.0**-52}
@@ -423,6 +422,6 @@ def test_a_trace_of_other_weights_is_refused(tmp_path):
 
 def test_whole_numbers_are_all_written_alike(tmp_path):
     manifest = trace_model(tmp_path, "tiny", {"input_ids": [[2, 9, 3]]}, "base")
-    stored = map_file(tmp_path / "trace.safetensors")
+    stored = weights.map_file(tmp_path / "trace.safetensors")
     for name, about in manifest["tensors"].items():
         assert stored[name].code == about["dtype"] in ("I64", "F64"), name

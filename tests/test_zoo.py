@@ -277,10 +277,12 @@ distilbert_np.losses, {function}
 
 
 def test_an_unknown_name_is_told_in_a_line(capsys):
-    assert main(["zoo", "gelu"]) == 2
+    assert main(["zoo", "gelu-tnah"]) == main(["zoo", "elephant"]) == 2
     assert capsys.readouterr() == (
         "",
-        "zoo: fault: 'gelu' is not in the zoo; python -m distilbert_np zoo lists it\n",
+        "zoo: fault: 'gelu-tnah' is not in the zoo; did you mean gelu-tanh?\n"
+        "zoo: fault: 'elephant' is not in the zoo; python -m distilbert_np zoo lists "
+        "it\n",
     )
 
 

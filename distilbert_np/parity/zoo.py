@@ -60,7 +60,9 @@ def planted(name: str) -> AbstractContextManager[None]:
 def fault_named(name: str) -> Fault:
     """Return the fault of this name; raise InputError if there is none."""
     if name not in ZOO:
-        raise InputError(f"fault: {shown(name)} is not in the zoo; {SHOW} lists it")
+        near = difflib.get_close_matches(name, ZOO, 1)
+        hint = f"; did you mean {near[0]}?" if near else f"; {SHOW} lists it"
+        raise InputError(f"fault: {shown(name)} is not in the zoo{hint}")
     return ZOO[name]
 
 
