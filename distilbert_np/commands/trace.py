@@ -34,20 +34,10 @@ INPUTS = (
 
 def trace(arguments: argparse.Namespace) -> None:
     """Answer a trace command: run the model, write the arrays, say what there is."""
-    name, head = arguments.model, arguments.head
     if arguments.inputs and (arguments.texts or arguments.file):
         raise InputError("--inputs: stands in the place of texts, of which some stand")
-    if arguments.inputs and (Path(arguments.inputs) / MANIFEST).exists():
-        of = read_trace(arguments.inputs)
-        head = head or (None if name else of.manifest["head"])
-        name = name or model_of(of)
-    name = name or "tiny"
-    head = head or own_head(name)
-    if arguments.inputs:
-        inputs = read_inputs(arguments.inputs)
-    else:
-        texts = [one.inputs for one in given(arguments.texts, arguments.file, text_of)]
-        inputs = tokenized(name, texts, head)
+    name, head = model_and_head(arguments)
+    inputs = inputs_of(arguments, name, head)
     fault = {"fault": arguments.fault} if arguments.fault else {}
     planting = planted(arguments.fault) if fault else nullcontext()
     with planting, np.errstate(invalid="ignore"):
@@ -56,12 +46,32 @@ def trace(arguments: argparse.Namespace) -> None:
             teacher=arguments.teacher, dtype=arguments.dtype,
             only=arguments.only or (), npy=arguments.npy, **fault,
         )
-    told = summary(name, arguments.out, manifest) | fault
-    told["made_up"] = [
+    made_up = [
         label for label in labels_of(head)
         if label not in inputs and f"inputs.{label}" in manifest["tensors"]
     ]
+    told = summary(name, arguments.out, manifest) | fault | {"made_up": made_up}
     print(json.dumps(told) if arguments.json else as_text(told))
+
+
+def model_and_head(arguments: argparse.Namespace) -> tuple[str, str]:
+    """Return the model to run, and its head: those that are given; else those of the
+    trace that the inputs are from; else the embedded one, and the model's own.
+    """
+    name, head = arguments.model, arguments.head
+    if not name and arguments.inputs and (Path(arguments.inputs) / MANIFEST).exists():
+        of = read_trace(arguments.inputs)
+        return model_of(of), head or of.manifest["head"]
+    name = name or "tiny"
+    return name, head or own_head(name)
+
+
+def inputs_of(arguments: argparse.Namespace, name: str, head: str) -> Tree:
+    """Return the arguments of the call: read from a file, or made of texts."""
+    if arguments.inputs:
+        return read_inputs(arguments.inputs)
+    texts = [one.inputs for one in given(arguments.texts, arguments.file, text_of)]
+    return tokenized(name, texts, head)
 
 
 def own_head(name: str) -> str:
