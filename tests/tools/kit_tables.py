@@ -29,8 +29,6 @@ FOLDER = Path(parity.__file__).parent / "cases"
 README = FOLDER / "README.md"
 CLEARLY = 2 * TOLERANCE                          # on any machine: what README claims
 
-NO_FAULT = ("scores-masked-already",)            # but a way to show one's scores
-
 # --- which fault a case shows ---------------------------------------------------------
 
 
@@ -102,7 +100,7 @@ def faults_table() -> str:
         [f"`{fault}`", MEANING[fault], where([
             name for name, found in shown.items() if found.get(fault, 0) >= CLEARLY
         ])]
-        for fault in faults if fault not in NO_FAULT
+        for fault in faults
     ]
     return table(["fault", "what the port does", "cases that show it"], rows)
 
@@ -133,7 +131,7 @@ def rows_of(folder: str) -> list[list[str]]:
         if folder == "base" or not name.startswith(("embeddings.", "transformer.")):
             formula = step.formula.replace("ACTIVATION", model.config.activation)
             rows[name, formula] = [
-                f"`{name}`", letters[step.name].replace("|", r"\|") or "1", formula,
+                f"`{name}`", letters[step.name].replace("|", r"\|") or "`[]`", formula,
                 f"`{params}`" if params else "",
             ]
     title = [] if folder == "base" else [[f"**{folder}**", "", "", ""]]
