@@ -333,7 +333,7 @@ def add_compare(verbs: Any) -> None:
     add("--model", help="where the reference's model is now, if it was moved")
     add(
         "--tolerance", type=number_above_0, default=16.0, metavar="N",
-        help="how many times float32's own error counts as rounding (default: 16)",
+        help="how many times the error of rounding counts as rounding (default: 16)",
     )
     add("--plot", metavar="FILE", help="draw the errors: a figure, .png or .svg")
     add("--json", action="store_true", help="print JSON, for machines")

@@ -137,7 +137,7 @@ def test_masked_scores_are_told_from_a_fault(fill):
     mine[scores] = np.where(mask, mine[scores], np.float32(fill))
     compared = held_against(about, mine)
     assert not compared.wrong
-    assert row_of(compared, scores).layout == " with the mask added"
+    assert row_of(compared, scores).layout == "scores + mask"
     mine[scores] = np.where(mask, about.trace[scores] * 2, fill).astype(np.float32)
     assert held_against(about, mine).wrong[0].name == scores
 

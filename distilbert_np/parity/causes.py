@@ -201,7 +201,8 @@ def findings(wrong: Wrong, forward_differs: bool = False) -> list[Finding]:
         if found:
             ranked = sorted(found.values(), key=lambda finding: finding.times)
             return ranked[:MOST_FINDINGS]
-    return [Finding("forward-differs") if forward_differs else described(wrong)]
+    consequence = Finding("forward-differs") if forward_differs else None
+    return [of_float32(wrong) or consequence or described(wrong)]
 
 
 # --- what is tried --------------------------------------------------------------------
@@ -290,7 +291,7 @@ def tried(
 def described(wrong: Wrong) -> Finding:
     """Return what the error looks like, where nothing that was tried explains it."""
     looks = (
-        not_finite, of_float32, factor, vector_added, of_float16, other_weights
+        not_finite, factor, vector_added, of_float16, other_weights
     )
     for look in looks:
         with np.errstate(all="ignore"):

@@ -209,7 +209,8 @@ class Comparer:
         row = self.measured(name, value, double, allowed, eps)
         row.shape = theirs.shape
         row.layout = layouts.named(theirs.shape, axes, double.shape, letters)
-        row.layout += " with the mask added" * is_masked
+        if is_masked:
+            row.layout = f"{row.layout} scores + mask".strip()
         if row.is_wrong:
             row.worst = worst_number(value, double)
             row.findings = findings(Wrong(
