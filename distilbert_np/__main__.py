@@ -297,10 +297,7 @@ def add_trace(verbs: Any) -> None:
         "--fault", metavar="NAME",
         help="compute it with a fault that ports have had; zoo lists them",
     )
-    add(
-        "--dtype", choices=("float64", "float32"), default="float64",
-        help="precision (default: float64, the truth that float32 is measured by)",
-    )
+    add_dtype(verb, "float64", ", the truth that float32 is measured by")
     add(
         "--only", action="append", metavar="PATTERN",
         help="write these arrays alone, beside the inputs: '*.output_layer_norm'",
@@ -521,10 +518,13 @@ def add_head(verb: argparse.ArgumentParser, what: str) -> None:
     )
 
 
-def add_dtype(verb: argparse.ArgumentParser) -> None:
+def add_dtype(
+    verb: argparse.ArgumentParser, default: str = "float32", why: str = ""
+) -> None:
     """Add the option that chooses the precision."""
     verb.add_argument(
-        "--dtype", choices=("float32", "float64"), default="float32", help="precision"
+        "--dtype", choices=("float32", "float64"), default=default,
+        help=f"precision (default: {default}{why})",
     )
 
 

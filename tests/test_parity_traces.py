@@ -425,3 +425,16 @@ def test_whole_numbers_are_all_written_alike(tmp_path):
     stored = weights.map_file(tmp_path / "trace.safetensors")
     for name, about in manifest["tensors"].items():
         assert stored[name].code == about["dtype"] in ("I64", "F64"), name
+
+
+def test_npy_files_have_the_shapes_of_the_manifest(tmp_path):
+    given = {"input_ids": [[2, 9, 3]], "labels": [[-100, 9, -100]]}
+    manifest = trace_model(tmp_path, "tiny", given, "masked_lm", npy=True)
+    for name, about in manifest["tensors"].items():
+        assert list(np.load(tmp_path / f"{name}.npy").shape) == about["shape"], name
+
+
+def test_float64_s_lowest_number_is_read_without_a_word(tmp_path):
+    masked = np.append(np.arange(40) / 3, np.finfo(np.float64).min)
+    np.save(tmp_path / "x.npy", masked)
+    assert PRECISIONS[read_arrays(tmp_path)["x"].eps] == "float64"

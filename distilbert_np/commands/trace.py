@@ -17,8 +17,8 @@ from ..parity.traces import (
     ARRAYS,
     MANIFEST,
     model_of,
-    read_arrays,
     read_trace,
+    stored_arrays,
     trace_model,
 )
 from ..parity.tracing import labels_of
@@ -98,7 +98,7 @@ def read_inputs(path: str) -> Tree:
     if Path(path).suffix == ".json":
         found = read_json(Path(path), InputError)
     else:
-        found = {name: shown.array for name, shown in read_arrays(path).items()}
+        found = {name: shown.array for name, shown in stored_arrays(path).items()}
     if any(name.startswith("inputs.") for name in found):
         return of_trace(path, found)
     if unknown := sorted(set(found) - {*INPUTS}):

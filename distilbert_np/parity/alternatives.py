@@ -372,7 +372,7 @@ def with_rounded_params(bits: int) -> Operation:
 
 
 ROUNDED = {"weights-rounded": [with_rounded_params(11), with_rounded_params(8)]}
-LINEAR = ROUNDED | {
+LINEAR = {
     "bias-dropped": [without_bias],
     "weight-transposed": [transposed],
     "bfloat16": [in_fewer_bits(8)],
@@ -424,8 +424,9 @@ ALTERNATIVES: dict[str, dict[str, list[Operation]]] = {
         "pre-norm": [unnormalised],
         "bias-dropped": [lambda at, x: OPERATIONS["norm"](at, x) - at.params["bias"]],
     },
-    "heads": {name: [in_heads(run) for run in runs] for name, runs in LINEAR.items()}
-    | ROUNDED | {
+    "heads": ROUNDED
+    | {name: [in_heads(run) for run in runs] for name, runs in LINEAR.items()}
+    | {
         "heads-not-transposed": [heads_by_reshape],
         "heads-interleaved": [heads_interleaved],
         "query-key-swapped": [
@@ -473,7 +474,7 @@ ALTERNATIVES: dict[str, dict[str, list[Operation]]] = {
             lambda at, weights, v: merge_heads(matmul(weights.swapaxes(-1, -2), v))
         ],
     },
-    "linear": LINEAR | {"pre-norm": [first_of_ffn]},
+    "linear": ROUNDED | LINEAR | {"pre-norm": [first_of_ffn]},
     "residual": {
         "residual-missing": [lambda at, x, y: y],
         "residual-alone": [lambda at, x, y: x],

@@ -220,12 +220,12 @@ def levels(wrong: Wrong) -> Iterator[list[Hypothesis]]:
     once = [lambda step: step.name] if numbers < MANY_NUMBERS else []
     known: set[tuple] = set()
     for alike in (lambda step: "everywhere", short_name, *once):
-        level = [
-            (cause, operations) for cause, operations in hypotheses(wrong, alike)
-            if (*operations.items(),) not in known
-        ]
-        known |= {(*operations.items(),) for _, operations in level}
-        yield level
+        level = {
+            (*operations.items(),): (cause, operations)
+            for cause, operations in hypotheses(wrong, alike)
+        }
+        yield [level[key] for key in level if key not in known]
+        known |= level.keys()
 
 
 def hypotheses(wrong: Wrong, alike: Callable[[Step], str]) -> Iterator[Hypothesis]:
@@ -290,10 +290,7 @@ def tried(
 
 def described(wrong: Wrong) -> Finding:
     """Return what the error looks like, where nothing that was tried explains it."""
-    looks = (
-        not_finite, factor, vector_added, of_float16, other_weights
-    )
-    for look in looks:
+    for look in (not_finite, factor, vector_added, of_float16, other_weights):
         with np.errstate(all="ignore"):
             finding = look(wrong)
         if finding:

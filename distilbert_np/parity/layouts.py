@@ -84,9 +84,7 @@ def named(
     return f"({', '.join(parts)})"
 
 
-def unmasked(
-    scores: Array, expected: Array, mask: Array
-) -> tuple[Array, bool]:
+def unmasked(scores: Array, expected: Array, mask: Array) -> tuple[Array, bool]:
     """Return scores as before the mask was added, and whether it had been.
 
     Then what is hidden is far below all that is in sight, whatever was added, and only

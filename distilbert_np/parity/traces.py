@@ -128,7 +128,7 @@ def source_of(name: str | os.PathLike, folder: str | os.PathLike) -> str:
 
 
 def write_trace(
-    folder: str | os.PathLike, arrays: Mapping[str, Array], manifest: Tree,
+    folder: str | os.PathLike, arrays: dict[str, Array], manifest: Tree,
     npy: bool = False,
 ) -> None:
     """Write a trace: manifest.json and trace.safetensors, or a file NAME.npy for each.
@@ -139,9 +139,9 @@ def write_trace(
         (path / MANIFEST).write_text(readable(manifest), encoding="utf-8")
         if npy:
             for name, array in arrays.items():
-                np.save(path / f"{name}.npy", np.ascontiguousarray(array))
+                np.save(path / f"{name}.npy", np.asarray(array, order="C"))
         else:
-            save_tensors({n: np.asarray(a) for n, a in arrays.items()}, path / ARRAYS)
+            save_tensors(arrays, path / ARRAYS)
     if npy:
         (Path(folder) / ARRAYS).unlink(missing_ok=True)
 
@@ -176,7 +176,7 @@ def read_trace(folder: str | os.PathLike) -> Trace:
     check_manifest(path / MANIFEST, manifest)
     if fault := manifest.get("fault"):
         raise InputError(f"{folder}: made with the fault {shown(fault)}: no reference")
-    found, arrays = read_arrays(path), {}
+    found, arrays = stored_arrays(path), {}
     for name in manifest["tensors"]:
         if name not in found:
             raise InputError(f"{folder}: holds no {name}, of which {MANIFEST} tells")
@@ -219,7 +219,15 @@ def check_manifest(path: Path, manifest: Tree) -> None:
 
 
 def read_arrays(path: str | os.PathLike) -> dict[str, Shown]:
-    """Return the arrays of a file, or of a folder, by name.
+    """Return a port's arrays by name, with the precision that they were computed in.
+
+    Raises InputError, or CheckpointError, naming the file, where it cannot be read.
+    """
+    return as_computed(stored_arrays(path))
+
+
+def stored_arrays(path: str | os.PathLike) -> dict[str, Shown]:
+    """Return the arrays of a file, or of a folder, by name, as they are stored.
 
     Raises InputError, or CheckpointError, naming the file, where it cannot be read.
     """
@@ -233,7 +241,7 @@ def read_arrays(path: str | os.PathLike) -> dict[str, Shown]:
     for file in files:
         is_numpy = file.suffix in (".npy", ".npz")
         found |= read_npy(file) if is_numpy else read_safetensors(file)
-    return as_computed(found)
+    return found
 
 
 def read_safetensors(path: Path) -> dict[str, Shown]:
@@ -295,11 +303,11 @@ def shortest(arrays: list[Array], eps: float) -> float:
 
     A few numbers may be 16 bits long by chance.
     """
-    are_few = sum(np.unique(array).size for array in arrays) < FEW_NUMBERS
     for short, holds in HELD_BY.items():
-        is_likely = short > eps and not (are_few and short > FLOAT32)
-        if is_likely and all(map(holds, arrays)):
-            return short
+        if short > eps and all(map(holds, arrays)):
+            n_numbers = sum(np.unique(array).size for array in arrays)
+            if short <= FLOAT32 or n_numbers >= FEW_NUMBERS:
+                return short
     return eps
 
 
@@ -315,8 +323,10 @@ def is_held_by(dtype: type) -> Callable[[Array], bool]:
 
 def is_bfloat16(array: Array) -> bool:
     """Whether all numbers of an array are bfloat16's: the upper half of float32's."""
+    if not is_held_by(np.float32)(array):
+        return False
     bits = array.astype(np.float32).view(np.uint32)
-    return is_held_by(np.float32)(array) and not (bits & 0xFFFF).any()
+    return not (bits & 0xFFFF).any()
 
 
 HELD_BY = {                                      # by epsilon, the shortest first
