@@ -278,19 +278,19 @@ def test_the_figure_of_growth(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(growth, "LENGTHS", (2, 4, 8))
     monkeypatch.setattr(growth, "LENGTH", 4)
     path = tmp_path / "growth.svg"
-    drawn, save = [], report.figures.save_figure
+    drawn, draw = [], report.figures.growth
 
-    def spy(figure, path):
-        drawn.append(figure)
-        save(figure, path)
+    def spy(*arguments):
+        drawn.append(draw(*arguments))
+        return drawn[-1]
 
-    monkeypatch.setattr(report.figures, "save_figure", spy)
+    monkeypatch.setattr(report.figures, "growth", spy)
     command = ["bench", "growth", "--model", "tiny", "--runs", "1"]
     assert main([*command, "--plot", str(path)]) == 0
     out = capsys.readouterr().out
     assert path.read_text(encoding="utf-8").startswith("<?xml")
     assert f"The figure is in {path}" in out and "·L²" in out
-    (figure,) = drawn
+    ((figure, _),) = drawn
     panels = figure.axes
     assert len(panels) == 3
     assert [len(panel.lines[-1].get_xdata()) for panel in panels] == [3, 5, 3]

@@ -23,7 +23,7 @@ DOORS = {
     "onnxruntime": {"contenders.py", "theirs.py"},
     "onnx": set(),
     "threadpoolctl": {"machine.py"},
-    "matplotlib": {"figures.py"},
+    "matplotlib": {"canvas.py"},
 }
 # In the order of imports: each may import only what stands before it.
 ORDER = [
@@ -45,7 +45,7 @@ def imports(path):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
-            if module in (".", ".."):
+            if not module.strip("."):
                 yield from (f"{module}{alias.name}" for alias in node.names)
             else:
                 yield module
@@ -73,9 +73,10 @@ def test_imports_run_one_way():
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_a_room_of_several_files_imports_only_what_stands_before_it(suite):
-    for path in (PACKAGE / suite).glob("*.py"):
+    for path in (PACKAGE / suite).rglob("*.py"):
+        up = "." * len(path.relative_to(PACKAGE).parts)          # leaves the room
         for name in imports(path):
-            if name.startswith("..") and name != "..__version__":
+            if name.startswith(up) and name != f"{up}__version__":
                 imported = name.lstrip(".").split(".")[0]
                 assert ORDER.index(imported) < ORDER.index(suite), (path, imported)
 

@@ -141,7 +141,6 @@ def growth(options: Options, folder: Path) -> Table:
     table = measure_growth(folder, options.runs)
     if options.plot:
         title = "How the time of a forward pass grows"
-        figure = figures.growth_figure(table.rows, table.more["fits"], title)
-        figures.save_figure(figure, options.plot)
+        figures.growth(table.rows, table.more["fits"], title).save(options.plot)
         table.notes.append(f"The figure is in {options.plot}")
     return table

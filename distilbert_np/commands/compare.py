@@ -59,11 +59,11 @@ def check_ending(path: str) -> None:
 
 def plot(told: Tree, path: str) -> None:
     """Draw the errors into a file, .png or .svg, if there are any."""
-    from ..teaching.figures import parity_figure, save_figure
+    from ..teaching.figures import parity
 
     if not any(row["floor"] for row in told["rows"]):
         warnings.warn("--plot: nothing to draw: no array has an error", stacklevel=2)
         return
-    figure = parity_figure(told["rows"], told["tolerance"])
+    picture = parity(told["rows"], told["tolerance"])
     with system_errors(path, "written"):
-        save_figure(figure, Path(path))
+        picture.save(Path(path))

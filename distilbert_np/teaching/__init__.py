@@ -1,4 +1,13 @@
-"""What a lesson needs beside the model.
+"""What a lesson needs beside the model: figures, and exercises that check themselves.
 
-    figures.py   the figures; the only file that imports matplotlib
+    figures/        the figures, drawn with matplotlib alone
+    exercise.py     what an exercise is; exercises/ holds those of the ten lessons
+    results.py      results side by side
+    judging.py      a student's function is tried, and the verdict found
+    classroom.py    what the notebooks call: check, hint, reveal
 """
+
+from . import figures
+from .classroom import check, hint, reveal
+
+__all__ = ["check", "figures", "hint", "reveal"]

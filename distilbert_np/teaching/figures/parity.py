@@ -1,88 +1,28 @@
-"""Figures: large type, colours for the colour-blind, and readable in grey."""
+"""The error of each array of a port, over what rounding makes."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-# Okabe and Ito's colours, light and dark enough apart to be told in grey.
-BLUE, ORANGE, BLACK = "#0072B2", "#E69F00", "#000000"
-FORMATS = (".png", ".svg")
-LABELS = {
-    "length": "length (tokens), batch 1",
-    "batch": "batch (texts of {length} tokens)",
-    "layers": "layers ({batch} texts of {length} tokens)",
-}
+from .canvas import BLACK, BLUE, ORANGE, Picture, canvas
 
 
-def growth_figure(
-    rows: list[dict[str, Any]], fits: dict[str, list[float]], title: str
-) -> Any:
-    """Return a figure of three panels: time by length, by batch and by layers.
-
-    `rows` are measurements as `bench growth` gives them; `fits` the coefficients of
-    c + a·x + b·x² …, drawn as areas, the quadratic part on top of the linear one.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(15, 5.5), layout="constrained")
-    figure.suptitle(title, fontsize=18)
-    for axes, (grows, coefficients) in zip(
-        figure.subplots(1, 3), fits.items(), strict=True
-    ):
-        measured = [row for row in rows if row["grows"] == grows]
-        draw_growth(axes, measured, grows, coefficients)
-    return figure
-
-
-def draw_growth(
-    axes: Any, rows: list[dict[str, Any]], grows: str, coefficients: list[float]
-) -> None:
-    """Draw the measured times and the fitted curve of one thing that grows."""
-    sizes = [row[grows] for row in rows]
-    x = np.linspace(0, max(sizes), 200)
-    terms = [c * x**power for power, c in enumerate(coefficients)]
-    linear, whole = terms[0] + terms[1], sum(terms)
-    axes.fill_between(x, linear, color=BLUE, alpha=0.35, label="constant + linear part")
-    if len(terms) > 2:
-        axes.fill_between(
-            x, linear, whole, facecolor=ORANGE, alpha=0.6, edgecolor=BLACK, hatch="//",
-            label="quadratic part",
-        )
-    axes.plot(x, whole, color=BLACK, linewidth=2, label="fit")
-    axes.plot(
-        sizes, [row["ms"] for row in rows], "o", color=BLACK, markersize=9,
-        markerfacecolor="white", markeredgewidth=2, label="measured",
-    )
-    axes.set_xlabel(LABELS[grows].format(**rows[0]), fontsize=15)
-    axes.set_ylabel("milliseconds", fontsize=15)
-    axes.set_title(f"time by {grows}", fontsize=16)
-    axes.set_xlim(left=0)
-    axes.locator_params(axis="x", integer=True)
-    axes.set_ylim(bottom=0)
-    axes.tick_params(labelsize=13)
-    axes.legend(fontsize=12, loc="upper left")
-
-
-def parity_figure(rows: list[dict[str, Any]], tolerance: float) -> Any:
+def parity(rows: list[dict[str, Any]], tolerance: float) -> Picture:
     """Return a figure of the error of each array of a port, over what rounding makes.
 
     `rows` are those of `compare --json`. What the port's own steps added stands over
     the band of rounding, which ends at `tolerance` times float32's own error.
     """
-    from matplotlib.figure import Figure
-
     judged = [row for row in rows if row["floor"]]
-    figure = Figure(figsize=(15, 7), layout="constrained")
-    axes = figure.subplots()
+    wrong = [row for row in judged if row["state"] == "bug"]
+    title = (
+        f"first divergent: {wrong[0]['name']}" if wrong
+        else "no bug: every step adds rounding alone"
+    )
+    figure, axes = canvas(title, 15, 7)
     draw_parity(axes, judged, tolerance)
     mark_parts(axes, [part_of(row["name"]) for row in judged])
-    wrong = [row for row in judged if row["state"] == "bug"]
-    axes.set_title(
-        f"first divergent: {wrong[0]['name']}" if wrong
-        else "no bug: every step adds rounding alone", fontsize=18,
-    )
-    return figure
+    return Picture(figure, "TODO")
 
 
 def draw_parity(axes: Any, rows: list[dict[str, Any]], tolerance: float) -> None:
@@ -142,8 +82,3 @@ def part_of(name: str) -> str:
     else:
         part = "head"
     return part if name == where else f"∂ {part}"
-
-
-def save_figure(figure: Any, path: Path) -> None:
-    """Write a figure as .png or .svg, as the name says."""
-    figure.savefig(path, dpi=150)

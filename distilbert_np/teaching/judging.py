@@ -1,0 +1,290 @@
+"""The judge: tries a student's function on every case, and says what went wrong.
+
+Expected results are computed before the student's function is called, from arguments
+that it never gets hold of; it works on copies. So it cannot be compared with itself,
+nor spoil what it is compared with.
+"""
+
+import contextlib
+import io
+import linecache
+import textwrap
+import traceback
+import warnings
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import one_line
+from .exercise import Arguments, Exercise
+from .results import difference, is_same
+
+NOT_TRIED, WRONG, RIGHT = "not tried", "wrong", "right"
+MARKS = {NOT_TRIED: "○", WRONG: "✗", RIGHT: "✓"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of an answer: its state (not tried, wrong, right), and why."""
+
+    stub: str
+    state: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{MARKS[self.state]} {self.stub}: {self.why}"
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """What stands for an object that is no result: the name of its class."""
+
+    name: str
+
+
+class Outcome(NamedTuple):
+    """What a function did with a case: its result, or how it stopped; what it changed.
+    """
+
+    result: Any = None
+    stopped: str = ""
+    changed: tuple[str, ...] = ()
+
+    def is_like(self, other: "Outcome") -> bool:
+        """Whether two functions did the same, up to rounding."""
+        if self.stopped or other.stopped:
+            return bool(self.stopped and other.stopped)
+        return is_same(self.result, other.result)
+
+
+def judge(exercise: Exercise, function: Callable[..., Any]) -> Verdict:
+    """Return the verdict on a student's function, whatever it is and does."""
+    expected = outcomes(exercise.answer, exercise.cases)
+    found = outcomes(function, exercise.cases, names_of(exercise.answer))
+    if is_untouched(next(iter(found.values()))):
+        why = f"not tried yet. For a start: hint({exercise.stub})"
+        return Verdict(exercise.stub, NOT_TRIED, why)
+    wrong = {
+        case: sentence
+        for case, outcome in found.items()
+        if (sentence := complaint(outcome, expected[case]))
+    }
+    if not wrong:
+        why = "right, in all cases." + widening(exercise, function)
+        return Verdict(exercise.stub, RIGHT, why)
+    why = "not right yet.\n" + reasons(exercise, found, expected, wrong)
+    return Verdict(exercise.stub, WRONG, why)
+
+
+# --- running --------------------------------------------------------------------------
+
+
+def outcomes(
+    function: Callable[..., Any],
+    cases: Mapping[str, Arguments],
+    names: tuple[str, ...] = (),
+) -> dict[str, Outcome]:
+    """Return what a function does with each case; what it prints is seen for the first.
+    """
+    found = {}
+    for case, arguments in cases.items():
+        silence = contextlib.redirect_stdout(io.StringIO())
+        with silence if found else contextlib.nullcontext():
+            found[case] = outcome_of(function, arguments, names)
+    return found
+
+
+def outcome_of(
+    function: Callable[..., Any], arguments: Arguments, names: tuple[str, ...] = ()
+) -> Outcome:
+    """Return what a function does with copies of the arguments, come what may."""
+    given = deepcopy(arguments)
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            result = kept(function(*given))
+    except KeyboardInterrupt:                    # a loop without end, stopped by hand
+        raise
+    except BaseException as error:               # even exit() is only a wrong answer
+        return Outcome(stopped=how_it_stopped(error, function))
+    changed = [
+        name
+        for name, before, after in zip(names, arguments, given, strict=False)
+        if not is_unchanged(after, before)
+    ]
+    return Outcome(result, changed=tuple(changed))
+
+
+def kept(result: Any) -> Any:
+    """Return a copy of a result that is safe to look at, and that nobody changes later.
+
+    Of what is no result but an object of some class, only the class's name is kept:
+    its own comparisons and its repr might do anything.
+    """
+    its_class = type(result)
+    if issubclass(its_class, np.ndarray):
+        return np.array(result)
+    if its_class in (tuple, list):
+        return its_class(map(kept, result))
+    if its_class is dict:
+        return {kept(name): kept(value) for name, value in result.items()}
+    is_plain = its_class in (int, float, complex, bool, str, type(None), type(...))
+    if is_plain or issubclass(its_class, np.generic):
+        return result
+    return Unknown(its_class.__name__)
+
+
+def how_it_stopped(error: BaseException, function: Callable[..., Any]) -> str:
+    """Return an exception in one line, with the student's line that raised it."""
+    said = one_line(f"{type(error).__name__}: {error}")[:200]
+    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == file
+    ]
+    if not lines:
+        return said
+    code = linecache.getline(file, lines[-1]).strip()
+    return f"{said} (line {lines[-1]}: {code})" if code else said
+
+
+def is_unchanged(after: Any, before: Any) -> bool:
+    """Return whether an argument is, to the bit, what it was."""
+    if isinstance(before, np.ndarray):
+        is_array = isinstance(after, np.ndarray) and after.shape == before.shape
+        return is_array and after.tobytes() == before.tobytes()
+    if isinstance(before, Mapping):
+        return [*after] == [*before] and all(
+            is_unchanged(after[name], value) for name, value in before.items()
+        )
+    if isinstance(before, tuple | list):
+        return len(after) == len(before) and all(map(is_unchanged, after, before))
+    return True
+
+
+def names_of(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of a function's arguments, in order."""
+    code = function.__code__
+    return code.co_varnames[: code.co_argcount]
+
+
+# --- what to say ----------------------------------------------------------------------
+
+
+def is_untouched(outcome: Outcome) -> bool:
+    """Return whether a function is still a stub: what it returns is `...`, or holds it.
+    """
+    result = outcome.result
+    return result is ... or (
+        isinstance(result, tuple) and any(part is ... for part in result)
+    )
+
+
+def complaint(found: Outcome, expected: Outcome) -> str | None:
+    """Say what is wrong with what a function did in one case; None if nothing is."""
+    if found.stopped:
+        return f"it stops: {found.stopped}"
+    sentence = difference(found.result, expected.result)
+    if not sentence and found.changed:
+        return "what it returns is right"
+    return sentence
+
+
+def reasons(
+    exercise: Exercise,
+    found: dict[str, Outcome],
+    expected: dict[str, Outcome],
+    wrong: dict[str, str],
+) -> str:
+    """Return why an answer is wrong: the diagnosis, where it is wrong, and a number."""
+    case = next(iter(wrong))
+    told = [f"For {case}: {wrong[case]}."]
+    right_ones = [name for name in exercise.cases if name not in wrong]
+    if right_ones:
+        told = [f"Right for {right_ones[0]}, wrong for {case}: {wrong[case]}."]
+    if found[case].changed:
+        names = " and ".join(found[case].changed)
+        told = [f"It changes {names} in place, which its caller still needs.", *told]
+    told = [*filter(None, [diagnosis(exercise, found, expected, case)]), *told]
+    return "\n".join(
+        textwrap.fill(text, 88, initial_indent="  ", subsequent_indent="  ")
+        for text in told
+    )
+
+
+def diagnosis(
+    exercise: Exercise,
+    found: dict[str, Outcome],
+    expected: dict[str, Outcome],
+    case: str,
+) -> str | None:
+    """Return what happened: a slip, one answer for all cases, a sign; None if unknown.
+    """
+    for slip in exercise.slips:
+        slipped = outcomes(slip, exercise.cases)
+        alike = [found[name].is_like(slipped[name]) for name in exercise.cases]
+        if all(alike) and not all(outcome.stopped for outcome in found.values()):
+            return one_line(slip.__doc__)
+    results = [outcome.result for outcome in found.values() if not outcome.stopped]
+    if len(results) > 1 and all(is_same(results[0], other) for other in results):
+        return "It returns the same whatever it is given: compute from the arguments."
+    result, arguments = found[case].result, exercise.cases[case]
+    for sign in exercise.signs:
+        if not found[case].stopped and holds(partial(sign, result, *arguments)):
+            return one_line(sign.__doc__)
+    return changed_as_a_whole(result, expected[case].result)
+
+
+def holds(sign: Callable[[], Any]) -> bool:
+    """Return whether a sign is seen; it is not, in a result that it cannot read."""
+    try:
+        with np.errstate(all="ignore"):
+            return bool(sign())
+    except Exception:
+        return False
+
+
+def changed_as_a_whole(found: Any, expected: Any) -> str | None:
+    """Say what one thing, done to all numbers of the right result, makes this one."""
+    numbers = (np.ndarray, np.floating, float)
+    if not isinstance(found, numbers) or not isinstance(expected, numbers):
+        return None
+    found, expected = np.asarray(found), np.asarray(expected)
+    if found.dtype.kind != "f" or expected.dtype.kind != "f":
+        return None
+    if not np.isfinite(found).all() and np.isfinite(expected).all():
+        return "It holds NaN or infinity."
+    if expected.ndim > 1 and is_same(found, expected.swapaxes(-1, -2)):
+        return "The last two axes are swapped."
+    if found.shape != expected.shape or not expected.any():
+        return None
+    if is_same(np.sort(found, axis=None), np.sort(expected, axis=None)):
+        return "All the right numbers, but not in their places."
+    place = np.unravel_index(np.abs(expected).argmax(), expected.shape)
+    factor = found[place] / expected[place]
+    if is_same(found, factor * expected):
+        return f"Every number is {factor:.6g} times the right one."
+    return None
+
+
+def widening(exercise: Exercise, function: Callable[..., Any]) -> str:
+    """Say so, if a right answer makes float64 of float32, which the library keeps."""
+    arguments = tuple(map(narrowed, next(iter(exercise.cases.values()))))
+    results = [outcome_of(f, arguments).result for f in (function, exercise.answer)]
+    found, expected = (getattr(result, "dtype", None) for result in results)
+    if (found, expected) == (np.float64, np.float32):
+        return " (Given float32 it returns float64; the library's keeps float32.)"
+    return ""
+
+
+def narrowed(argument: Any) -> Any:
+    """Return an argument with its float64 arrays in float32."""
+    if isinstance(argument, Mapping):
+        return {name: narrowed(value) for name, value in argument.items()}
+    is_float64 = isinstance(argument, np.ndarray) and argument.dtype == np.float64
+    return argument.astype(np.float32) if is_float64 else argument

@@ -1,0 +1,117 @@
+"""Results side by side: what a student's function returned, and what is right.
+
+A result is an array, a number, a text or whether something is so; or a tuple, a list or
+a dict of results. Whatever else comes is told in words: it is a student's, and may be
+anything.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import one_line, shown
+
+# Of the largest number of an array, in float64. Formulas that are written differently
+# differ by 1e-14; the smallest slip, an epsilon of 1e-5 in LayerNorm, by 1e-6.
+TOLERANCE = 1e-9
+
+
+def difference(found: Any, expected: Any, what: str = "") -> str | None:
+    """Say in one sentence how a result differs from the right one; None if it does not.
+
+    `what` is the part of the result that is spoken of: "the second thing returned".
+    """
+    prefix = f"{what}: " if what else ""
+    if isinstance(expected, Mapping):
+        return mapping_difference(found, expected, what)
+    if isinstance(expected, tuple | list):
+        return sequence_difference(found, expected, what)
+    if found is None:
+        return f"{prefix}it is None (is a `return` missing?)"
+    if isinstance(expected, str | bool | None):
+        is_equal = type(found) is type(expected) and found == expected
+        return None if is_equal else f"{prefix}{shown(found)}, not {shown(expected)}"
+    return array_difference(found, np.asarray(expected), prefix)
+
+
+def mapping_difference(found: Any, expected: Mapping, what: str) -> str | None:
+    """Say how something differs from a dict of results."""
+    names = ", ".join(map(str, expected))
+    if not isinstance(found, Mapping):
+        return f"{what or 'it'} is {kind(found)}, not a dict of {names}"
+    if set(found) != set(expected):
+        return f"{what or 'the dict'} has {one_line(str([*found]))}, not {names}"
+    parts = (
+        difference(found[name], value, f"{what} {shown(name)}".strip())
+        for name, value in expected.items()
+    )
+    return next(filter(None, parts), None)
+
+
+def sequence_difference(found: Any, expected: tuple | list, what: str) -> str | None:
+    """Say how something differs from a tuple or a list of results."""
+    if not isinstance(found, tuple | list):
+        several = f"{len(expected)} things" if len(expected) != 1 else "a list of 1"
+        return f"{what or 'it'} is {kind(found)}, not {several}"
+    if len(found) != len(expected):
+        return f"{what or 'it'} has {len(found)} things, not {len(expected)}"
+    if all(isinstance(value, str) for value in expected):
+        is_equal = list(found) == list(expected)
+        return None if is_equal else f"{shown(found)}, not {shown(expected)}"
+    parts = (
+        difference(value, right, f"{what} [{i}]".strip())
+        for i, (value, right) in enumerate(zip(found, expected, strict=True))
+    )
+    return next(filter(None, parts), None)
+
+
+def array_difference(found: Any, expected: np.ndarray, prefix: str) -> str | None:
+    """Say how something differs from an array, or from a number, of shape ()."""
+    if not isinstance(found, np.ndarray | np.generic | int | float):
+        return f"{prefix}it is {kind(found)}, not {kind(expected)}"
+    found = np.asarray(found)
+    if found.dtype.kind not in "fiub":
+        return f"{prefix}it holds {found.dtype}, not numbers"
+    if found.shape != expected.shape:
+        return f"{prefix}its shape is {found.shape}, not {expected.shape}"
+    wrong = is_off(found, expected)
+    if not wrong.any():
+        return None
+    place = tuple(int(i) for i in np.argwhere(wrong)[0])
+    where = f" at {list(place)}" if place else ""
+    return f"{prefix}{number(found[place])}{where}, not {number(expected[place])}"
+
+
+def is_off(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Return where an array is not the expected one, of the same shape, up to rounding.
+    """
+    if expected.dtype.kind not in "f":
+        return found != expected
+    finite = np.abs(expected[np.isfinite(expected)])
+    allowed = TOLERANCE * finite.max(initial=1e-3)
+    with np.errstate(all="ignore"):
+        off = ~(np.abs(found - expected) <= allowed)
+    return off & ~((found == expected) | (np.isnan(found) & np.isnan(expected)))
+
+
+def number(value: Any) -> str:
+    """Return a number with as many digits as a student can compare."""
+    return f"{value:.6g}"
+
+
+def kind(value: Any) -> str:
+    """Return what something is, for people: an array of shape (2, 3), a list."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"an array of shape {value.shape}"
+    if isinstance(value, np.ndarray | np.generic | int | float):
+        return "a number"
+    if value is None:
+        return "None"
+    name = getattr(value, "name", type(value).__name__)
+    return f"a{'n' * (name[0] in 'aeiouAEIOU')} {name}"
+
+
+def is_same(found: Any, expected: Any) -> bool:
+    """Return whether two results are the same up to rounding."""
+    return difference(found, expected) is None

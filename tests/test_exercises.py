@@ -1,0 +1,177 @@
+"""The exercises' checks are tested as code: right answers pass, wrong are told why.
+
+tests/students holds answers to each exercise, right and wrong, as students write them.
+"""
+
+import numpy as np
+import pytest
+
+from distilbert_np.parity import zoo
+from distilbert_np.teaching.exercises import EXERCISES
+from distilbert_np.teaching.judging import NOT_TRIED, RIGHT, WRONG, judge
+from tests.students import LESSONS
+
+
+def of_all_lessons(kind):
+    """Return (exercise, one answer of its kind) for all lessons."""
+    return [
+        (EXERCISES[name], answer)
+        for lesson in LESSONS
+        for name, answers in getattr(lesson, kind).items()
+        for answer in answers
+    ]
+
+
+def label(value):
+    return getattr(value, "name", None) or getattr(value, "__name__", None)
+
+
+def told(exercise, answer):
+    """Return what an answer is told, which must be that it is wrong."""
+    verdict = judge(exercise, answer)
+    assert verdict.state == WRONG
+    return " ".join(verdict.why.split())
+
+
+each_exercise = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=label)
+
+
+def test_every_exercise_has_students():
+    names = {name for lesson in LESSONS for name in lesson.RIGHT}
+    assert names == set(EXERCISES)
+    assert names == {name for lesson in LESSONS for name in lesson.WRONG}
+
+
+@each_exercise
+def test_the_library_is_right(exercise):
+    verdict = judge(exercise, exercise.answer)
+    assert verdict.state == RIGHT and str(verdict) == (
+        f"✓ my_{exercise.name}: right, in all cases."
+    )
+
+
+@pytest.mark.parametrize(("exercise", "answer"), of_all_lessons("RIGHT"), ids=label)
+def test_right_answers_are_right(exercise, answer):
+    assert str(judge(exercise, answer)).startswith("✓")
+
+
+@pytest.mark.parametrize(("exercise", "answer"), of_all_lessons("WRONG"), ids=label)
+def test_wrong_answers_are_told_why(exercise, answer):
+    function, words = answer
+    assert words in told(exercise, function)
+
+
+@pytest.mark.parametrize(("exercise", "fault"), of_all_lessons("FAULTS"), ids=label)
+def test_faults_of_the_zoo_are_told(exercise, fault):
+    name, words = fault
+
+    def faulty(*arguments):
+        with zoo.planted(name):
+            return exercise.answer(*arguments)
+
+    assert words in told(exercise, faulty)
+
+
+@each_exercise
+def test_each_slip_is_wrong_and_has_a_diagnosis_of_its_own(exercise):
+    diagnoses = [" ".join(slip.__doc__.split()) for slip in exercise.slips]
+    for slip, diagnosis in zip(exercise.slips, diagnoses, strict=True):
+        assert diagnosis in told(exercise, slip)
+    assert len(set(diagnoses)) == len(diagnoses) >= 1
+
+
+@each_exercise
+def test_a_stub_is_not_tried_yet(exercise):
+    assert judge(exercise, lambda *arguments: ...).state == NOT_TRIED
+    assert judge(exercise, lambda *arguments: (..., ...)).state == NOT_TRIED
+
+
+def damage(*arguments):
+    """Spoil every array of the arguments in place."""
+    for argument in arguments:
+        if isinstance(argument, dict):
+            damage(*argument.values())
+        elif isinstance(argument, np.ndarray):
+            argument[...] = 0
+        elif isinstance(argument, list):
+            argument.clear()
+
+
+@each_exercise
+def test_damage_to_its_arguments_is_seen(exercise):
+    has_arrays = any(
+        isinstance(argument, np.ndarray | dict | list)
+        for arguments in exercise.cases.values() for argument in arguments
+    )
+    if not has_arrays:
+        pytest.skip("its arguments cannot be changed")
+
+    def damaging(*arguments):
+        result = exercise.answer(*arguments)
+        damage(*arguments)
+        return result
+
+    assert "in place" in told(exercise, damaging)
+
+
+@each_exercise
+def test_damage_before_it_computes_is_not_compared_with_itself(exercise):
+    def damaging(*arguments):
+        damage(*arguments)
+        return exercise.answer(*arguments)
+
+    if len(next(iter(exercise.cases.values()))):
+        told(exercise, damaging)
+
+
+@each_exercise
+def test_the_shown_result_by_heart_is_wrong(exercise):
+    if len(exercise.cases) == 1:
+        pytest.skip("one case is all there is")
+    shown = exercise.answer(*next(iter(exercise.cases.values())))
+    assert "compute from the arguments" in told(exercise, lambda *arguments: shown)
+
+
+class Awkward:
+    """An object that lets nobody look at it."""
+
+    def __getattribute__(self, name):
+        raise RuntimeError("not for you")
+
+    def __eq__(self, other):
+        raise RuntimeError("not for you")
+
+    def __repr__(self):
+        raise RuntimeError("not for you")
+
+
+def stops(*arguments):
+    raise SystemExit("enough")
+
+
+def divides_by_zero(*arguments):
+    return 1 / 0
+
+
+def never_returns(*arguments):
+    return never_returns(*arguments)
+
+
+@each_exercise
+@pytest.mark.parametrize("answer", [
+    stops, divides_by_zero, never_returns, lambda: 1,
+    *(lambda *arguments, value=value: value for value in (
+        None, 3, "three", [], {}, np.zeros((7, 7)), np.array(["a"]), np.array(None),
+        Awkward(), Awkward, iter(()), float("nan"), 1j, [[1], [2, 3]], (1, 2, 3, 4),
+    )),
+], ids=label)
+def test_nothing_that_is_wrong_stops_the_check(exercise, answer):
+    assert told(exercise, answer)
+
+
+@each_exercise
+def test_it_can_be_read(exercise):
+    assert exercise.hints and exercise.difficulty in (1, 2, 3)
+    assert 1 <= exercise.minutes <= 20
+    for text in (*exercise.hints, *exercise.cases):
+        assert text.strip() == text
