@@ -48,7 +48,7 @@ def costs(config: DistilBertConfig, length: int = 128) -> Picture:
     what = f"FLOPs of matrix products, {length} tokens"
     draw_parts(right, counted, what, models)
     left.invert_yaxis()
-    return Picture(figure, words_of(models, learnt, counted, length))
+    return Picture(figure, costs_in_words(models, learnt, counted, length))
 
 
 def check_length(length: Any, config: DistilBertConfig) -> None:
@@ -113,7 +113,7 @@ def draw_parts(
     axes.legend(fontsize=TICK, loc="lower right", title="in all", title_fontsize=TICK)
 
 
-def words_of(
+def costs_in_words(
     models: list[str], learnt: list[dict[str, int]], counted: list[dict[str, int]],
     length: int,
 ) -> str:

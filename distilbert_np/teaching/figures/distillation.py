@@ -50,7 +50,7 @@ def soft_targets(study: Study, prompt: int = 0) -> Picture:
     )
     panels[0].invert_yaxis()
     panels[-1].legend(fontsize=TICK, loc="lower right")
-    return Picture(figure, words_of_targets(told))
+    return Picture(figure, targets_in_words(told))
 
 
 def draw_targets(axes: Any, told: dict[str, Any], temperature: str) -> None:
@@ -74,7 +74,7 @@ def draw_targets(axes: Any, told: dict[str, Any], temperature: str) -> None:
     axes.set_xlabel("probability (each line × 10)", fontsize=LABEL)
 
 
-def words_of_targets(told: dict[str, Any]) -> str:
+def targets_in_words(told: dict[str, Any]) -> str:
     """Say how the likeliest word fares with temperature, and where the two differ."""
     word, teacher, student = told["words"][0], told["teacher"], told["student"]
     steps = "; ".join(
@@ -109,7 +109,7 @@ def distillation(study: Study) -> Picture:
     curves = curves_by_name(runs)
     draw_curves(left, curves)
     draw_ablation(right, rows)
-    return Picture(figure, words_of_study(curves, rows))
+    return Picture(figure, study_in_words(curves, rows))
 
 
 def part_of(study: Study, name: str) -> Any:
@@ -185,7 +185,7 @@ def as_share(value: float, _: int) -> str:
     return f"{value:.0%}"
 
 
-def words_of_study(curves: dict[str, Array], rows: list[dict[str, Any]]) -> str:
+def study_in_words(curves: dict[str, Array], rows: list[dict[str, Any]]) -> str:
     """Say where the curves end, and how the models rank in the end."""
     ends = ", ".join(
         f"{name} {accuracy[:, -1].mean():.1%} (epoch {accuracy.shape[1]})"

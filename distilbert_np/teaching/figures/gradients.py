@@ -34,7 +34,7 @@ def gradient_check(errors: Mapping[str, Mapping[float, float]]) -> Picture:
     axes.set_ylabel("relative error of the difference", fontsize=LABEL)
     axes.grid(color="0.9")
     axes.legend(fontsize=LABEL, loc="upper right", handlelength=4)
-    return Picture(figure, words_of(curves))
+    return Picture(figure, check_in_words(curves))
 
 
 def checked(errors: Any) -> Mapping[str, Any]:
@@ -81,7 +81,7 @@ def name_branches(axes: Any) -> None:
         axes.text(x, 0.03, words, transform=axes.transAxes, ha=align, fontsize=LABEL)
 
 
-def words_of(curves: Mapping[str, tuple[Array, Array]]) -> str:
+def check_in_words(curves: Mapping[str, tuple[Array, Array]]) -> str:
     """Say for each precision which step is the best, and what the ends are off by."""
     return " ".join(
         f"{name}: the best step is {told(steps[off.argmin()])}, with a relative error "

@@ -25,7 +25,7 @@ def growth(
     for axes, (grows, coefficients) in zip(panels, fits.items(), strict=True):
         measured = [row for row in rows if row["grows"] == grows]
         draw_growth(axes, measured, grows, coefficients)
-    return Picture(figure, words_of(rows, fits))
+    return Picture(figure, growth_in_words(rows, fits))
 
 
 def draw_growth(
@@ -52,11 +52,11 @@ def draw_growth(
     axes.set_title(f"time by {grows}", fontsize=16)
     axes.set_xlim(left=0)
     axes.locator_params(axis="x", integer=True)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.5 * max(row["ms"] for row in rows))       # with the legend
     axes.legend(fontsize=13, loc="upper left")
 
 
-def words_of(rows: list[dict[str, Any]], fits: dict[str, list[float]]) -> str:
+def growth_in_words(rows: list[dict[str, Any]], fits: dict[str, list[float]]) -> str:
     """Say for each thing that grows from where to where the time does."""
     sentences = []
     for grows, coefficients in fits.items():

@@ -42,7 +42,7 @@ def logit_lens(
     draw_lens(axes, probabilities[:, best], words)
     mark_layers(axes, first)
     figure.supxlabel(CAVEAT, fontsize=LABEL, style="italic")
-    return Picture(figure, words_of(place, probabilities[:, best], words, first))
+    return Picture(figure, lens_in_words(place, probabilities[:, best], words, first))
 
 
 def lens(
@@ -109,7 +109,7 @@ def mark_layers(axes: Any, first: list[str]) -> None:
     axes.set_xlabel("after …, and the word that it puts first", fontsize=LABEL)
 
 
-def words_of(
+def lens_in_words(
     place: int, probabilities: Array, words: list[str], first: list[str]
 ) -> str:
     """Say what the lens shows: the likeliest word's way, and what each layer says."""

@@ -22,7 +22,7 @@ def parity(rows: list[dict[str, Any]], tolerance: float) -> Picture:
     figure, axes = canvas(title, 15, 7)
     draw_parity(axes, judged, tolerance)
     mark_parts(axes, [part_of(row["name"]) for row in judged])
-    return Picture(figure, words_of(judged, wrong, tolerance))
+    return Picture(figure, errors_in_words(judged, wrong, tolerance))
 
 
 def draw_parity(axes: Any, rows: list[dict[str, Any]], tolerance: float) -> None:
@@ -86,7 +86,7 @@ def part_of(name: str) -> str:
     return part if name == where else f"∂ {part}"
 
 
-def words_of(
+def errors_in_words(
     rows: list[dict[str, Any]], wrong: list[dict[str, Any]], tolerance: float
 ) -> str:
     """Say which array is the first that goes wrong, and by how much; or how near."""
