@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 # Okabe and Ito's colours, light and dark enough apart to be told in grey.
 BLUE, ORANGE, GREEN, BLACK = "#0072B2", "#E69F00", "#009E73", "#000000"
+COLORS = BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#F0E442", "#D55E00"
+MARKERS = "o", "s", "^", "D", "v", "P", "X", "*", "h"
 LIGHT_TO_DARK = "cividis_r"                      # a colour map that is even in grey
 TITLE, LABEL, TICK = 18, 15, 13                  # points, on 10 to 15 inches
 LINE = 0.24                                      # inches that a label of TICK is high
@@ -124,7 +126,12 @@ def label_tokens(axis: Any, tokens: Sequence[str], inches: float) -> None:
     axis.set_ticks(places, words, rotation=0 if lies else 90)
 
 
-# --- lines ----------------------------------------------------------------------------
+# --- marks, lines and shades ----------------------------------------------------------
+
+
+def marks(count: int) -> list[tuple[str, str]]:
+    """Return so many pairs of a marker and a colour; neighbours differ in both."""
+    return [(MARKERS[i % len(MARKERS)], COLORS[i % len(COLORS)]) for i in range(count)]
 
 
 def draw_lines(
@@ -140,3 +147,10 @@ def draw_lines(
             capstyle="round",
         )
     )
+
+
+def shade(darkness: float) -> tuple[float, ...]:
+    """Return a colour, the darker the nearer to 1, that is even in grey."""
+    import matplotlib
+
+    return matplotlib.colormaps[LIGHT_TO_DARK](float(darkness))
