@@ -1,5 +1,4 @@
-"""The stick: the repository and what to do with it. CI installs a class from a real one.
-"""
+"""The stick: the repository, and what to do with it. CI installs from a real one."""
 
 import subprocess
 import sys
