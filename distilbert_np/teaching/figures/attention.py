@@ -23,7 +23,7 @@ from .canvas import (
     shade,
     shortened,
 )
-from .reading import array_of, array_of_text, check_index, check_strings, count_layers
+from .reading import array_of, array_of_text, check_index, check_tokens, count_layers
 
 FROM, TO = "looks (query)", "is looked at (key)"
 NUMBERED = 0.5                                   # inches of a cell that holds a number
@@ -43,7 +43,7 @@ def all_heads(trace: Any, tokens: Sequence[str], text: int = 0) -> Picture:
     weights = [array_of_text(trace, i, "attention.weights", text) for i in layers]
     weights = np.stack(weights)                                    # (N, H, L, L)
     N, H, L = weights.shape[:3]
-    tokens = check_strings("tokens", tokens, L)
+    tokens = check_tokens(tokens, L)
     side = min(2.6, max(0.9, 12.5 / H))                            # inches of a panel
     figure, panels = canvas(
         "All heads: each row is a token that looks", max(10, H * side + 2.5),
@@ -118,7 +118,7 @@ def weights_of_head(
     """Return one head's weights (L, L) for one text, and its tokens, checked."""
     weights = array_of_text(trace, layer, "attention.weights", text)     # (H, L, L)
     check_index("head", head, len(weights))
-    return weights[head], check_strings("tokens", tokens, weights.shape[-1])
+    return weights[head], check_tokens(tokens, weights.shape[-1])
 
 
 def draw_weights(axes: Any, weights: Array, largest: float) -> Any:
@@ -225,7 +225,7 @@ def split_heads(
     name and shade. Of a large text it is the first tokens and heads that are split.
     """
     q = array_of_text(trace, layer, "attention.q", text)           # (H, L, K)
-    tokens = check_strings("tokens", tokens, q.shape[1])[:MOST_TOKENS]
+    tokens = check_tokens(tokens, q.shape[1])[:MOST_TOKENS]
     title = f"Queries of layer {layer}: {parts_shown(q)}, {q.shape[2]} numbers each"
     q = q[:MOST_HEADS, :MOST_TOKENS]
     (H, L, K), x = q.shape, attention.merge_heads(q[None])         # (1, L, D)

@@ -14,8 +14,19 @@ from typing import Any, NamedTuple
 
 # Okabe and Ito's colours, light and dark enough apart to be told in grey.
 BLUE, ORANGE, GREEN, BLACK = "#0072B2", "#E69F00", "#009E73", "#000000"
-COLORS = BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#F0E442", "#D55E00"
-MARKERS = "o", "s", "^", "D", "v", "P", "X", "*", "h"
+RED, SKY, PINK = "#D55E00", "#56B4E9", "#CC79A7"
+# Lines side by side differ in colour, in dashes and in markers.
+LINES = [
+    {"color": color, "linestyle": dashes, "marker": marker, "linewidth": 2.5,
+     "markersize": 9, "markeredgecolor": BLACK}
+    for color, dashes, marker in (
+        (BLUE, "-", "o"), (RED, "--", "s"), (GREEN, "-.", "^"), (ORANGE, ":", "D"),
+        (PINK, (0, (5, 1)), "v"), (SKY, (0, (1, 1)), "P"), (BLACK, (0, (6, 3)), "X"),
+    )
+]
+# Bars side by side differ by hatching.
+PLAIN = {"color": BLUE}
+HATCHED = {"facecolor": ORANGE, "edgecolor": BLACK, "hatch": "//"}
 LIGHT_TO_DARK = "cividis_r"                      # a colour map that is even in grey
 TITLE, LABEL, TICK = 18, 15, 13                  # points, on 10 to 15 inches
 LINE = 0.24                                      # inches that a label of TICK is high
@@ -126,12 +137,19 @@ def label_tokens(axis: Any, tokens: Sequence[str], inches: float) -> None:
     axis.set_ticks(places, words, rotation=0 if lies else 90)
 
 
-# --- marks, lines and shades ----------------------------------------------------------
+def apart(values: Sequence[float], gap: float) -> list[float]:
+    """Return heights for labels at the values: no two are nearer than the gap.
+
+    From the lowest up, each is lifted off the one below it.
+    """
+    heights = [0.0] * len(values)
+    below = -math.inf
+    for i in sorted(range(len(values)), key=lambda i: values[i]):
+        heights[i] = below = max(values[i], below + gap)
+    return heights
 
 
-def marks(count: int) -> list[tuple[str, str]]:
-    """Return so many pairs of a marker and a colour; neighbours differ in both."""
-    return [(MARKERS[i % len(MARKERS)], COLORS[i % len(COLORS)]) for i in range(count)]
+# --- lines and shades -----------------------------------------------------------------
 
 
 def draw_lines(

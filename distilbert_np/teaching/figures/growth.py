@@ -25,7 +25,7 @@ def growth(
     for axes, (grows, coefficients) in zip(panels, fits.items(), strict=True):
         measured = [row for row in rows if row["grows"] == grows]
         draw_growth(axes, measured, grows, coefficients)
-    return Picture(figure, "TODO")
+    return Picture(figure, words_of(rows, fits))
 
 
 def draw_growth(
@@ -53,5 +53,21 @@ def draw_growth(
     axes.set_xlim(left=0)
     axes.locator_params(axis="x", integer=True)
     axes.set_ylim(bottom=0)
-    axes.tick_params(labelsize=13)
-    axes.legend(fontsize=12, loc="upper left")
+    axes.legend(fontsize=13, loc="upper left")
+
+
+def words_of(rows: list[dict[str, Any]], fits: dict[str, list[float]]) -> str:
+    """Say for each thing that grows from where to where the time does."""
+    sentences = []
+    for grows, coefficients in fits.items():
+        measured = [row for row in rows if row["grows"] == grows]
+        first, last = measured[0], measured[-1]
+        sentence = (
+            f"From {grows} {first[grows]} to {last[grows]} the time grows from "
+            f"{first['ms']:.3g} to {last['ms']:.3g} ms"
+        )
+        if len(coefficients) > 2:
+            quadratic = coefficients[2] * last[grows] ** 2
+            sentence += f", of which {quadratic:.3g} ms are the quadratic part"
+        sentences.append(sentence + ".")
+    return " ".join(sentences)

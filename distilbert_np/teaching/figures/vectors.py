@@ -10,14 +10,13 @@ from ...errors import InputError
 from ...functions import Array
 from ...inputs import as_array
 from .canvas import (
-    BLACK,
     LABEL,
     LIGHT_TO_DARK,
+    LINES,
     TICK,
     Picture,
     canvas,
     drawable,
-    marks,
     shortened,
 )
 from .reading import check_strings
@@ -92,8 +91,8 @@ def word_plane(
     Raises InputError.
     """
     vectors = check_vectors("vectors", vectors, at_least=3)
-    words = check_strings("words", words, len(vectors))
-    groups = check_strings("groups", groups, len(vectors))
+    words = check_strings("words", words, len(vectors), "vector")
+    groups = check_strings("groups", groups, len(vectors), "vector")
     points, shares = main_plane(vectors)                                 # (n, 2), (2,)
     figure, axes = canvas(f"{len(words)} words in a plane", 14, 9)
     draw_groups(figure, axes, points, groups)
@@ -123,13 +122,15 @@ def main_plane(vectors: Array) -> tuple[Array, Array]:
 def draw_groups(figure: Any, axes: Any, points: Array, groups: list[str]) -> None:
     """Draw the points of each group by its own mark, and name the groups beside."""
     names = list(dict.fromkeys(groups))
-    for name, (marker, color) in zip(names, marks(len(names)), strict=True):
-        chosen = points[[group == name for group in groups]]
-        axes.plot(
-            *chosen.T, marker, color=color, markeredgecolor=BLACK,
-            markersize=2 * RADIUS - 2,
+    if len(names) > len(LINES):
+        raise InputError(
+            f"groups: expected at most {len(LINES)} different ones, found {len(names)}"
         )
-    labels = [f" {drawable(shortened(name, 20))}" for name in names]     # " _": no sign
+    for name, style in zip(names, LINES, strict=False):
+        chosen = points[[group == name for group in groups]]             # (m, 2)
+        marks = {"linestyle": "none", "markersize": 2 * RADIUS - 2}
+        axes.plot(*chosen.T, **style | marks)
+    labels = [f" {drawable(shortened(name, 20))}" for name in names]     # " _": seen
     figure.legend(axes.lines, labels, loc="outside right upper", fontsize=TICK)
 
 
