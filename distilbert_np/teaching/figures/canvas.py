@@ -149,7 +149,7 @@ def apart(values: Sequence[float], gap: float) -> list[float]:
     return heights
 
 
-# --- lines ----------------------------------------------------------------------------
+# --- lines and shades -----------------------------------------------------------------
 
 
 def draw_lines(
@@ -165,3 +165,10 @@ def draw_lines(
             capstyle="round",
         )
     )
+
+
+def shade(darkness: float) -> tuple[float, ...]:
+    """Return a colour, the darker the nearer to 1, that is even in grey."""
+    import matplotlib
+
+    return matplotlib.colormaps[LIGHT_TO_DARK](float(darkness))

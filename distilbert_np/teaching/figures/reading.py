@@ -49,14 +49,18 @@ def array_of_text(trace: Any, layer: Any, name: str, text: Any) -> Array:
     return array[text]
 
 
+def check_strings(name: str, strings: Any, count: int, what: str) -> list[str]:
+    """Return the strings as a list; raises InputError unless one stands for each."""
+    is_list = isinstance(strings, (list, tuple, np.ndarray))
+    if not is_list or not all(isinstance(string, str) for string in strings):
+        raise InputError(f"{name}: expected a list of strings, found {shown(strings)}")
+    if len(strings) != count:
+        raise InputError(
+            f"{name}: expected {count}, one for each {what}, found {len(strings)}"
+        )
+    return [str(string) for string in strings]
+
+
 def check_tokens(tokens: Any, length: int) -> list[str]:
     """Return the tokens of one text as a list, one for each place of the trace."""
-    is_list = isinstance(tokens, (list, tuple, np.ndarray))
-    if not is_list or not all(isinstance(token, str) for token in tokens):
-        raise InputError(f"tokens: expected a list of strings, found {shown(tokens)}")
-    if len(tokens) != length:
-        raise InputError(
-            f"tokens: expected {length}, one for each place of the text in the trace, "
-            f"found {len(tokens)}"
-        )
-    return list(tokens)
+    return check_strings("tokens", tokens, length, "place of the text in the trace")
