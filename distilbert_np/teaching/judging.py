@@ -212,7 +212,10 @@ def reasons(
         told = [f"It changes {names} in place, which its caller still needs.", *told]
     told = [*filter(None, [diagnosis(exercise, found, expected, case)]), *told]
     return "\n".join(
-        textwrap.fill(text, 88, initial_indent="  ", subsequent_indent="  ")
+        textwrap.fill(
+            text, 88, initial_indent="  ", subsequent_indent="  ",
+            break_on_hyphens=False,
+        )
         for text in told
     )
 
