@@ -216,7 +216,10 @@ def reasons(
         told = [f"It changes {names} in place, which its caller still needs.", *told]
     told = [*filter(None, [diagnosis(exercise, found, expected, case)]), *told]
     return "\n".join(
-        textwrap.fill(text, 88, initial_indent="  ", subsequent_indent="  ")
+        textwrap.fill(
+            text, 88, initial_indent="  ", subsequent_indent="  ",
+            break_on_hyphens=False,
+        )
         for text in told
     )
 
@@ -276,6 +279,19 @@ def changed_as_a_whole(found: Any, expected: Any) -> str | None:
     factor = found[place] / expected[place]
     if is_same(found, factor * expected):
         return f"Every number is {factor:.6g} times the right one."
+    return lost_digits(found, expected)
+
+
+def lost_digits(found: np.ndarray, expected: np.ndarray) -> str | None:
+    """Say so, if an array is the right one but for what a shorter float rounds away."""
+    error = np.abs(found - expected).max() / np.abs(expected).max()
+    for dtype in (np.float32, np.float16):
+        if error < 8 * np.finfo(dtype).eps:
+            digits, name = np.finfo(dtype).precision, np.dtype(dtype).name
+            return (
+                f"Right to {digits} digits only: is a part of it computed in {name}, "
+                "or by a formula that is only nearly right?"
+            )
     return None
 
 

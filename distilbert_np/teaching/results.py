@@ -81,7 +81,8 @@ def array_difference(found: Any, expected: np.ndarray, prefix: str) -> str | Non
         return None
     place = tuple(int(i) for i in np.argwhere(wrong)[0])
     where = f" at {list(place)}" if place else ""
-    return f"{prefix}{number(found[place])}{where}, not {number(expected[place])}"
+    wrong_one, right_one = told_apart(found[place], expected[place])
+    return f"{prefix}{wrong_one}{where}, not {right_one}"
 
 
 def is_off(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
@@ -96,9 +97,13 @@ def is_off(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
     return off & ~((found == expected) | (np.isnan(found) & np.isnan(expected)))
 
 
-def number(value: Any) -> str:
-    """Return a number with as many digits as a student can compare."""
-    return f"{value:.6g}"
+def told_apart(found: Any, expected: Any) -> tuple[str, str]:
+    """Return two numbers in six digits, or in as many as show that they differ."""
+    for digits in range(6, 18):
+        pair = f"{found:.{digits}g}", f"{expected:.{digits}g}"
+        if pair[0] != pair[1]:
+            break
+    return pair
 
 
 def kind(value: Any) -> str:

@@ -1,9 +1,19 @@
 """The exercises of the ten lessons, by name; a file for each lesson."""
 
 from ..exercise import Exercise
-from . import lesson01_tokens, lesson02_embeddings, lesson03_attention
+from . import (
+    lesson01_tokens,
+    lesson02_embeddings,
+    lesson03_attention,
+    lesson04_ffn,
+)
 
-LESSONS = (lesson01_tokens, lesson02_embeddings, lesson03_attention)
+LESSONS = (
+    lesson01_tokens,
+    lesson02_embeddings,
+    lesson03_attention,
+    lesson04_ffn,
+)
 EXERCISES: dict[str, Exercise] = {
     exercise.name: exercise for lesson in LESSONS for exercise in lesson.EXERCISES
 }
