@@ -1,9 +1,15 @@
 """The exercises of the ten lessons, by name; a file for each lesson."""
 
 from ..exercise import Exercise
-from . import lesson03_attention
+from . import (
+    lesson03_attention,
+    lesson05_encoder,
+)
 
-LESSONS = (lesson03_attention,)
+LESSONS = (
+    lesson03_attention,
+    lesson05_encoder,
+)
 EXERCISES: dict[str, Exercise] = {
     exercise.name: exercise for lesson in LESSONS for exercise in lesson.EXERCISES
 }
