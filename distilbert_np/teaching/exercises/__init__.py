@@ -4,11 +4,13 @@ from ..exercise import Exercise
 from . import (
     lesson03_attention,
     lesson05_encoder,
+    lesson06_heads,
 )
 
 LESSONS = (
     lesson03_attention,
     lesson05_encoder,
+    lesson06_heads,
 )
 EXERCISES: dict[str, Exercise] = {
     exercise.name: exercise for lesson in LESSONS for exercise in lesson.EXERCISES
