@@ -29,6 +29,8 @@ def difference(found: Any, expected: Any, what: str = "") -> str | None:
         return sequence_difference(found, expected, what)
     if found is None:
         return f"{prefix}it is None (is a `return` missing?)"
+    if isinstance(found, np.bool_):
+        found = bool(found)                      # which is what a comparison returns
     if isinstance(expected, str | bool | None):
         is_equal = type(found) is type(expected) and found == expected
         return None if is_equal else f"{prefix}{shown(found)}, not {shown(expected)}"

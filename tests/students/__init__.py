@@ -9,6 +9,8 @@ from . import (
     lesson02,
     lesson03,
     lesson04,
+    lesson05,
+    lesson06,
 )
 
 LESSONS = (
@@ -16,4 +18,6 @@ LESSONS = (
     lesson02,
     lesson03,
     lesson04,
+    lesson05,
+    lesson06,
 )

@@ -6,6 +6,8 @@ from . import (
     lesson02_embeddings,
     lesson03_attention,
     lesson04_ffn,
+    lesson05_encoder,
+    lesson06_heads,
 )
 
 LESSONS = (
@@ -13,6 +15,8 @@ LESSONS = (
     lesson02_embeddings,
     lesson03_attention,
     lesson04_ffn,
+    lesson05_encoder,
+    lesson06_heads,
 )
 EXERCISES: dict[str, Exercise] = {
     exercise.name: exercise for lesson in LESSONS for exercise in lesson.EXERCISES
