@@ -165,7 +165,7 @@ def bias_of_first_row(dy: Array, x: Array, weight: Array) -> LinearGradients:
 
 def has_an_axis_too_many(found: Any, dy: Array, x: Array, weight: Array) -> bool:
     """A gradient has the shape of what it is the gradient of. That of weight or bias
-    has an axis too many here. All rows of all texts met one weight: sum over all of them.
+    has an axis too many here. All rows of all texts met the one weight: sum over them.
     """
     grads = found[1]
     return np.ndim(grads["weight"]) > 2 or np.ndim(grads["bias"]) > 1
