@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import one_line
+from ..errors import one_line, shown
 from .exercise import Arguments, Exercise
 from .results import difference, is_same
 
@@ -247,7 +247,9 @@ def diagnosis(
     for sign in exercise.signs:
         if not found[case].stopped and holds(partial(sign, result, *arguments)):
             return one_line(sign.__doc__)
-    return changed_as_a_whole(result, right)
+    part, right, name = first_wrong(result, right)
+    change = changed_as_a_whole(part, right)
+    return f"{name}: {change}" if change and name else change
 
 
 def holds(sign: Callable[[], Any]) -> bool:
@@ -257,6 +259,20 @@ def holds(sign: Callable[[], Any]) -> bool:
             return bool(sign())
     except Exception:
         return False
+
+
+def first_wrong(found: Any, expected: Any, name: str = "") -> tuple[Any, Any, str]:
+    """Return the first part of a result that is wrong, what is right, and its name."""
+    keys: Any = ()
+    if isinstance(expected, tuple | list) and isinstance(found, tuple | list):
+        keys = range(min(len(expected), len(found)))
+    elif isinstance(expected, Mapping) and isinstance(found, Mapping):
+        keys = [key for key in expected if key in found]
+    for key in keys:
+        if not is_same(found[key], expected[key]):
+            part = f"[{key}]" if isinstance(key, int) else shown(key)
+            return first_wrong(found[key], expected[key], f"{name} {part}".strip())
+    return found, expected, name
 
 
 def changed_as_a_whole(found: Any, expected: Any) -> str | None:

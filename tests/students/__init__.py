@@ -11,6 +11,8 @@ from . import (
     lesson04,
     lesson05,
     lesson06,
+    lesson07,
+    lesson09,
 )
 
 LESSONS = (
@@ -20,4 +22,6 @@ LESSONS = (
     lesson04,
     lesson05,
     lesson06,
+    lesson07,
+    lesson09,
 )

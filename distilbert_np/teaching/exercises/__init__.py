@@ -8,6 +8,8 @@ from . import (
     lesson04_ffn,
     lesson05_encoder,
     lesson06_heads,
+    lesson07_backward,
+    lesson09_fast,
 )
 
 LESSONS = (
@@ -17,6 +19,8 @@ LESSONS = (
     lesson04_ffn,
     lesson05_encoder,
     lesson06_heads,
+    lesson07_backward,
+    lesson09_fast,
 )
 EXERCISES: dict[str, Exercise] = {
     exercise.name: exercise for lesson in LESSONS for exercise in lesson.EXERCISES
