@@ -18,6 +18,12 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
+def python_block(words):
+    """Return the one block of Python that has these words."""
+    (found,) = (block for block in blocks("python") if words in block)
+    return found
+
+
 def last_line(block):
     return block.strip().splitlines()[-1]
 
@@ -40,11 +46,11 @@ def test_the_tour_runs_and_prints_what_it_says(capsys):
 
 
 def test_what_is_said_of_fit_runs_and_prints_what_it_says(capsys):
-    runs_and_prints(blocks("python")[3], capsys)
+    runs_and_prints(python_block("import Recipe, fit"), capsys)
 
 
 def test_what_is_said_of_distillation_runs_and_prints_what_it_says(capsys):
-    runs_and_prints(blocks("python")[4], capsys)
+    runs_and_prints(python_block("student_of"), capsys)
 
 
 def test_the_distill_command_is_one_that_would_run():
@@ -72,7 +78,7 @@ def without_measures(text):
 
 
 def test_what_is_said_of_many_texts_runs_and_prints_what_it_says(capsys):
-    runs_and_prints(blocks("python")[1], capsys)
+    runs_and_prints(python_block("import pipeline\n"), capsys)
 
 
 def runs_and_prints(block, capsys):
@@ -80,6 +86,14 @@ def runs_and_prints(block, capsys):
     printed = capsys.readouterr().out.splitlines()
     promised = re.findall(r"print\(.*\) *# (.*)", block)
     assert printed == promised
+
+
+def test_the_verdict_shown_is_the_verdict(capsys):
+    block = python_block("check(my_split_heads)")
+    exec(compile(block, "README.md", "exec"), {})
+    *_, promised = block.partition("check(my_split_heads)\n")
+    printed = capsys.readouterr().out.splitlines()
+    assert [f"# {line}" for line in printed] == promised.splitlines()
 
 
 def test_the_train_command_is_one_that_would_run():

@@ -92,10 +92,14 @@ def outcomes(
     """
     found = {}
     for case, arguments in cases.items():
-        silence = contextlib.redirect_stdout(io.StringIO())
-        with silence if found else contextlib.nullcontext():
+        with silence() if found else contextlib.nullcontext():
             found[case] = outcome_of(function, arguments, names)
     return found
+
+
+def silence() -> contextlib.AbstractContextManager:
+    """Return a context in which what is printed is not seen."""
+    return contextlib.redirect_stdout(io.StringIO())
 
 
 def outcome_of(
@@ -275,7 +279,8 @@ def changed_as_a_whole(found: Any, expected: Any) -> str | None:
 def widening(exercise: Exercise, function: Callable[..., Any]) -> str:
     """Say so, if a right answer makes float64 of float32, which the library keeps."""
     arguments = tuple(map(narrowed, next(iter(exercise.cases.values()))))
-    results = [outcome_of(f, arguments).result for f in (function, exercise.answer)]
+    with silence():
+        results = [outcome_of(f, arguments).result for f in (function, exercise.answer)]
     found, expected = (getattr(result, "dtype", None) for result in results)
     if (found, expected) == (np.float64, np.float32):
         return " (Given float32 it returns float64; the library's keeps float32.)"
