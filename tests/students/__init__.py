@@ -4,6 +4,6 @@ A file for each lesson. They are written apart from the exercises' slips, so tha
 one tests the other.
 """
 
-from . import lesson03, lesson08
+from . import lesson03, lesson08, lesson10
 
-LESSONS = (lesson03, lesson08)
+LESSONS = (lesson03, lesson08, lesson10)
