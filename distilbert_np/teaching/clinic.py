@@ -65,7 +65,7 @@ class Clinic:
         self.steps = steps_of(self.model, self.given, gradients=True)
 
     def patient(self, letter: str, gradients: bool = False) -> dict[str, Array]:
-        """Return the arrays of a port by their names, in float32.
+        """Return the arrays of a patient by their names, in float32.
 
         They are those of the forward pass, or with `gradients` of the way back as well.
         Raises InputError for a letter that no patient has.
@@ -73,7 +73,10 @@ class Clinic:
         if letter not in list(PATIENTS):
             letters = ", ".join(PATIENTS)
             raise InputError(f"patient: expected {letters}, found {shown(letter)}")
-        fault = PATIENTS[letter]
+        return self.port(PATIENTS[letter], gradients)
+
+    def port(self, fault: str = HEALTHY, gradients: bool = False) -> dict[str, Array]:
+        """Return the arrays of a port with a fault of the zoo, in float32."""
         with nullcontext() if fault == HEALTHY else zoo.planted(fault):
             return parted(self.single, self.inputs, gradients)[1]
 
@@ -92,7 +95,7 @@ class Clinic:
     def compare(self, port: dict[str, Array]) -> Comparison:
         """Compare a port with the reference, as the command `compare` does."""
         gradients = any(name.startswith(GRADIENTS) for name in port)
-        healthy = parted(self.single, self.inputs, gradients)[1]
+        healthy = self.port(gradients=gradients)
         truth = {name: self.reference[name] for name in healthy}
         floors = {
             name: size(difference(healthy[name], array)).most
