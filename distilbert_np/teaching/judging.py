@@ -71,7 +71,7 @@ def judge(exercise: Exercise, function: Callable[..., Any]) -> Verdict:
     wrong = {
         case: sentence
         for case, outcome in found.items()
-        if (sentence := complaint(outcome, expected[case]))
+        if (sentence := complaint(outcome, expected[case], exercise.secret))
     }
     if not wrong:
         why = "right, in all cases." + widening(exercise, function)
@@ -189,11 +189,18 @@ def is_untouched(outcome: Outcome) -> bool:
     )
 
 
-def complaint(found: Outcome, expected: Outcome) -> str | None:
-    """Say what is wrong with what a function did in one case; None if nothing is."""
+def complaint(
+    found: Outcome, expected: Outcome, secret: bool = False
+) -> str | None:
+    """Say what is wrong with what a function did in one case; None if nothing is.
+
+    If it is a `secret`, what would be right is not said.
+    """
     if found.stopped:
         return f"it stops: {found.stopped}"
     sentence = difference(found.result, expected.result)
+    if sentence and secret:
+        return f"it is not {shown(found.result)}"
     if not sentence and found.changed:
         return "what it returns is right"
     return sentence
@@ -218,7 +225,7 @@ def reasons(
     return "\n".join(
         textwrap.fill(
             text, 88, initial_indent="  ", subsequent_indent="  ",
-            break_on_hyphens=False,
+            break_on_hyphens=False,              # names have some
         )
         for text in told
     )

@@ -27,7 +27,7 @@ def difference(found: Any, expected: Any, what: str = "") -> str | None:
         return mapping_difference(found, expected, what)
     if isinstance(expected, tuple | list):
         return sequence_difference(found, expected, what)
-    if found is None:
+    if found is None and expected is not None:
         return f"{prefix}it is None (is a `return` missing?)"
     if isinstance(found, np.bool_):
         found = bool(found)                      # which is what a comparison returns

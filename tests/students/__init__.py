@@ -12,7 +12,9 @@ from . import (
     lesson05,
     lesson06,
     lesson07,
+    lesson08,
     lesson09,
+    lesson10,
 )
 
 LESSONS = (
@@ -23,5 +25,7 @@ LESSONS = (
     lesson05,
     lesson06,
     lesson07,
+    lesson08,
     lesson09,
+    lesson10,
 )

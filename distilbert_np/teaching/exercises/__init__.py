@@ -9,7 +9,9 @@ from . import (
     lesson05_encoder,
     lesson06_heads,
     lesson07_backward,
+    lesson08_distillation,
     lesson09_fast,
+    lesson10_clinic,
 )
 
 LESSONS = (
@@ -20,7 +22,9 @@ LESSONS = (
     lesson05_encoder,
     lesson06_heads,
     lesson07_backward,
+    lesson08_distillation,
     lesson09_fast,
+    lesson10_clinic,
 )
 EXERCISES: dict[str, Exercise] = {
     exercise.name: exercise for lesson in LESSONS for exercise in lesson.EXERCISES
