@@ -50,8 +50,8 @@ def test_every_figure_is_written_twice(hung):
 @pytest.mark.parametrize("name", gallery.FIGURES)
 def test_a_figure_s_title_and_words_are_inside(hung, name):
     folder, lines = hung
-    (line,) = (line for line in lines if line.startswith(str(folder / name) + "{"))
-    words = line.split("}: ", 1)[1]
+    (line,) = (line for line in lines if line.startswith(f"{folder / name}."))
+    words = line.split(".svg: ", 1)[1]
     assert len(words) > 60 and re.search(r"\d", words) and "TODO" not in words
     texts = png_texts((folder / f"{name}.png").read_bytes())
     assert texts["Description"] == words and len(texts["Title"]) > 8

@@ -167,7 +167,7 @@ def hang(scene: Scene, folder: Path, say: Callable[[str], Any] = print) -> None:
             path = folder / f"{name}{ending}"
             with system_errors(path, "written"):
                 picture.save(path)
-        say(f"{folder / name}{{{','.join(FORMATS)}}}: {picture.text}")
+        say(f"{folder / name}{', '.join(FORMATS)}: {picture.text}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
