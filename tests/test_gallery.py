@@ -31,8 +31,7 @@ def png_texts(data):
 def hung(tmp_path_factory):
     """Return the folder of a gallery, and the lines that it said."""
     folder, lines = tmp_path_factory.mktemp("gallery"), []
-    scene = gallery.Scene("tiny", gallery.TEXT)
-    gallery.hang(scene, folder, lines.append)
+    gallery.hang(gallery.Scene("tiny", gallery.TEXT), folder, lines.append)
     return folder, lines
 
 
