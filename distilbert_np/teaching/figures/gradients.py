@@ -65,8 +65,8 @@ def draw_curve(
     words = f"{name}: best with step {told(steps[best])}, off by {told(off[best])}"
     axes.plot(steps, off, label=words, **style)
     axes.plot(steps[best], off[best], "o", **RING)
-    is_left = np.arange(len(steps)) < best
-    for power, branch in ((-1, is_left & (off != 1)), (2, ~is_left & (off > off[best]))):
+    rounded, curved = (steps < steps[best]) & (off != 1), steps > steps[best]
+    for power, branch in ((-1, rounded), (2, curved)):
         if branch.sum() > 1:
             factor = np.exp(np.median(np.log(off / steps**power)[branch]))
             axes.plot(steps[branch], factor * steps[branch] ** power, **DOTS)
