@@ -69,7 +69,7 @@ class Picture(NamedTuple):
 def with_palette(png: io.BytesIO) -> bytes:
     """Return a picture in 256 colours and a third of the bytes: notebooks stay small.
     """
-    from PIL import Image                        # matplotlib brings it
+    from PIL import Image  # matplotlib brings it
 
     small = io.BytesIO()
     Image.open(png).convert("RGB").quantize(256).save(small, "png", optimize=True)
@@ -169,11 +169,9 @@ def draw_lines(
     """
     from matplotlib.collections import LineCollection
 
+    colors = [(color, float(strength)) for strength in strengths]
     axes.add_collection(
-        LineCollection(
-            segments, linewidths=widths, colors=color, alpha=strengths,
-            capstyle="round",
-        )
+        LineCollection(segments, linewidths=widths, colors=colors, capstyle="round")
     )
 
 
