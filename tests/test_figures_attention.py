@@ -69,9 +69,9 @@ def test_other_numbers_make_another_sentence():
     for name in NAMES:
         told = {
             picture(name, made_trace(padding=3, length=9, seed=seed), WORDS).text
-            for seed in range(3)
+            for seed in range(2)
         }
-        assert len(told) == (1 if name in ("split_heads", "padding") else 3), name
+        assert len(told) == (1 if name in ("split_heads", "padding") else 2), name
 
 
 def test_of_equal_tokens_the_place_is_told():
@@ -258,9 +258,9 @@ def test_what_is_out_of_range_is_said(name, asked, message):
 @pytest.mark.parametrize("name", NAMES)
 def test_other_tokens_are_refused(name):
     trace = made_trace(padding=3)
-    with pytest.raises(InputError, match="^tokens: expected 9, one for each"):
+    with pytest.raises(InputError, match=r"^tokens: expected 9, one for each"):
         getattr(figures, name)(*[trace] * (1 + (name == "padding")), WORDS[:8])
-    with pytest.raises(InputError, match="^tokens: expected a list of strings"):
+    with pytest.raises(InputError, match=r"^tokens: expected a list of strings"):
         picture(name, trace, "a" * 9)
 
 
@@ -275,7 +275,7 @@ def test_an_array_that_is_not_there_is_named(name):
         picture(name, trace, WORDS, **asked)
     with pytest.raises(InputError, match=missing.replace("1", "0")):
         picture(name, {}, WORDS)
-    with pytest.raises(InputError, match="^trace: expected model"):
+    with pytest.raises(InputError, match=r"^trace: expected model"):
         picture(name, None, WORDS)
 
 

@@ -89,9 +89,11 @@ def canvas(
     The axes are one, or an array of them where there are rows or columns; `grid` are
     further arguments of matplotlib's subplots.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)                      # with it, text is measured quickly
     figure.suptitle(title, fontsize=TITLE)
     axes = figure.subplots(rows, columns, **grid)
     for each in figure.axes:
