@@ -22,7 +22,8 @@ def drawn_texts(figure):
 
     def note(self, renderer, *more, **named):
         if self.get_visible() and self.get_text().strip():
-            found.append((self.get_text(), self.get_window_extent(renderer).extents))
+            box = Text.get_window_extent(self, renderer)           # without an arrow
+            found.append((self.get_text(), box.extents))
         return draw(self, renderer, *more, **named)
 
     with patch.object(Text, "draw", note):
@@ -42,6 +43,19 @@ def in_the_way(figure):
     return [texts[i][0] for i in np.flatnonzero(over.any(axis=-1))] + [
         (texts[i][0], texts[j][0]) for i, j in pairs
     ]
+
+
+def covered(figure):
+    """Return the points of lines that a legend covers."""
+    drawn = FigureCanvasAgg(figure)
+    drawn.draw()
+    found = []
+    for axes in filter(lambda axes: axes.get_legend(), figure.axes):
+        legend = axes.get_legend().get_window_extent(drawn.get_renderer())
+        for line in axes.lines:
+            points = axes.transData.transform(line.get_xydata())
+            found += [(line.get_label(), *p) for p in points if legend.contains(*p)]
+    return found
 
 
 def smallest_type(figure):

@@ -9,6 +9,7 @@ import json
 
 import numpy as np
 import pytest
+from pictures import covered, drawn_texts, in_the_way, smallest_type
 
 from distilbert_np import (
     DistilBertConfig,
@@ -23,9 +24,6 @@ from distilbert_np.teaching import figures
 from distilbert_np.teaching.files import read_study
 from distilbert_np.teaching.numerical import gradient_errors
 from distilbert_np.trees import flatten
-
-pytest.importorskip("matplotlib")
-from drawn import boxes, covered, overlaps, smallest_type  # after: it needs matplotlib
 
 TEXT = "The capital of France is [MASK]."
 STEPS = [10.0**power for power in range(-9, 1)]
@@ -63,7 +61,7 @@ def study():
 
 def assert_readable(picture):
     """Nothing overlaps or is covered, and the type is large enough for a projector."""
-    assert overlaps(picture.figure) == []
+    assert in_the_way(picture.figure) == []
     assert covered(picture.figure) == []
     assert smallest_type(picture.figure) >= 13
 
@@ -109,7 +107,7 @@ def test_the_lens_tells_of_another_text(tiny):
 def test_words_of_any_kind_have_room(n_layers, words):
     model = small_model(n_layers=n_layers)
     picture = lens_of(model, Words(*words), [[1, 2, 3]], 1, top=7)
-    assert overlaps(picture.figure) == []
+    assert in_the_way(picture.figure) == []
     assert smallest_type(picture.figure) >= 13
 
 
@@ -186,7 +184,7 @@ def test_soft_targets_find_the_widest_gap(study):
     told["words"][4] = LONG
     picture = figures.soft_targets(study)
     assert f"differ most on {LONG}, by 0.5." in picture.text
-    assert overlaps(picture.figure) == []
+    assert in_the_way(picture.figure) == []
 
 
 def test_the_curves_and_the_ablation(study):
@@ -323,7 +321,7 @@ def test_the_parts_of_many_arrays_can_be_read(n_layers):
     rows[5] |= {"state": "bug", "added": 1e-3}
     figure, _ = figures.parity(rows, 16.0)
     labels = [label for label in figure.axes[0].get_xticklabels() if label.get_text()]
-    level = [words for words, _ in boxes(figure) if "layer " not in words]
+    level = [words for words, _ in drawn_texts(figure) if "layer " not in words]
     assert len(labels) == 2 * n_layers + 5 and "largest error" in level
     at = [figure.axes[0].transData.transform((t, 1))[0] for t in
           figure.axes[0].get_xticks()]
