@@ -19,6 +19,7 @@ from .canvas import (
     canvas,
     draw_lines,
     drawable,
+    inches_wide,
     label_tokens,
     shade,
     shortened,
@@ -347,7 +348,8 @@ def padding(
     width = 6.1                                                # inches of a panel
     height = width * len(rows) / len(tokens)
     title = f"Layer {layer}, head {head}: what padding takes"
-    figure, panels = canvas(title, 15, height + 2.2, columns=2, sharey=True)
+    upright = max(inches_wide(drawable(shortened(token))) for token in tokens)
+    figure, panels = canvas(title, 15, height + upright + 2.3, columns=2, sharey=True)
     largest = max(hidden.max(), seen.max())
     draw_padding(panels[0], hidden, is_padding, largest, "hidden")
     image = draw_padding(panels[1], seen, is_padding, largest, "seen")
