@@ -27,7 +27,7 @@ LINES = [
 # Bars side by side differ by hatching.
 PLAIN = {"color": BLUE}
 HATCHED = {"facecolor": ORANGE, "edgecolor": BLACK, "hatch": "//"}
-LIGHT_TO_DARK = "cividis_r"                      # a colour map that is even in grey
+LIGHT_TO_DARK = "Blues"                          # from white; even in grey
 TITLE, LABEL, TICK = 18, 15, 13                  # points, on 10 to 15 inches
 LINE = 0.24                                      # inches that a label of TICK is high
 LONGEST = 12                                     # letters of a token that are shown
@@ -51,10 +51,15 @@ class Picture(NamedTuple):
 
     def write(self, file: Any, form: str, dots_per_inch: int) -> None:
         """Write the picture into an open file; its title is the figure's own."""
+        from matplotlib import rc_context
+
         metadata = {"Title": self.figure.get_suptitle(), "Description": self.text}
         if form == "svg":
             metadata["Date"] = None              # the same picture is the same file
-        self.figure.savefig(file, format=form, dpi=dots_per_inch, metadata=metadata)
+        with rc_context({"svg.hashsalt": "distilbert_np"}):
+            self.figure.savefig(
+                file, format=form, dpi=dots_per_inch, metadata=metadata
+            )
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
         file = io.BytesIO()
