@@ -315,7 +315,7 @@ def for_masked_lm(shape: tuple[int, int, int], labels: Array) -> tuple:
 MASKED_LM_LOSS = Exercise(
     name="masked_lm_loss",
     lesson=6,
-    minutes=8,
+    minutes=7,
     difficulty=3,
     answer=masked_lm_loss,
     cases={
@@ -509,7 +509,7 @@ def ends_joined(logits: Array, starts: Array, ends: Array) -> float:
 QUESTION_LOSS = Exercise(
     name="question_answering_loss",
     lesson=6,
-    minutes=5,
+    minutes=4,
     difficulty=2,
     answer=losses.question_answering_loss,
     cases={
@@ -697,7 +697,7 @@ def choices_as_probabilities(h: Array, params: Tree, n_choices: int) -> Array:
 CHOICE_HEAD = Exercise(
     name="choice_head",
     lesson=6,
-    minutes=3,
+    minutes=2,
     difficulty=1,
     answer=choice_head,
     cases={
