@@ -1,5 +1,9 @@
 """transformers opens every embedded model, and says what we say."""
 
+import ast
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -45,3 +49,20 @@ def test_its_tokenizer_does(folder):
     ours = dn.DistilBertTokenizer.from_pretrained(folder)
     assert theirs(TEXTS)["input_ids"] == ours(TEXTS)["input_ids"]
     assert theirs.model_max_length == ours.model_max_length == 128
+
+
+def test_the_numbers_of_lesson_5_are_what_transformers_computes():
+    path = Path(__file__).parents[1] / "notebooks" / "05_the_whole_encoder.ipynb"
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    (source,) = (s for c in cells if "THEIRS =" in (s := "".join(c["source"])))
+    quoted = ast.literal_eval(ast.parse(source).body[0].value)["tiny"]
+
+    folder = EMBEDDED["tiny"]
+    inputs = dn.DistilBertTokenizer.from_pretrained(folder)(
+        "The capital of France is [MASK].", return_tensors="np"
+    )
+    model = transformers.DistilBertModel.from_pretrained(folder).double().eval()
+    with torch.no_grad():
+        h = model(torch.tensor(inputs["input_ids"])).last_hidden_state.numpy()
+    vector = h[0, inputs.tokens().index("[MASK]")]
+    np.testing.assert_allclose(vector[: len(quoted)], quoted, rtol=0, atol=1e-13)

@@ -101,6 +101,17 @@ def entropy_without_log(logits, labels, ignored=-100):
     return (1 - p).mean()
 
 
+def entropy_with_a_little(logits, labels, ignored=-100):
+    keep = labels != ignored
+    p = softmax(logits[keep])[np.arange(keep.sum()), labels[keep]]
+    return np.mean(-np.log(p + 1e-12))
+
+
+def entropy_of_a_table(logits, labels, ignored=-100):
+    keep = labels != ignored
+    return np.mean([-row[labels[keep]] for row in log_softmax(logits[keep])])
+
+
 def entropy_moved(logits, labels, ignored=-100):
     rows, labels = (logits[:-1], labels[1:]) if labels.ndim == 1 else (
         logits[:, :-1], labels[:, 1:]
@@ -140,6 +151,8 @@ WRONG["cross_entropy"] = [
     (entropy_moved, "as for GPT"),
     (entropy_of_texts, "a mean of each text's mean"),
     (entropy_0_of_nothing, "a mean of nothing is NaN"),
+    (entropy_with_a_little, "Large losses are cut off"),
+    (entropy_of_a_table, "takes every label from every row"),
     (entropy_of_rows, "it is a list, not a number"),
     (lambda logits, labels, ignored=-100: entropy_by_loop(logits, labels),
      "−100 is written in the function"),
@@ -293,6 +306,9 @@ WRONG["sequence_head"] = [
     (classified(lambda h: h.sum(1) / h.shape[1], relu), "The mean of all tokens"),
     (classified(lambda h: h, relu), "Every token gets scores"),
     (classified(first, sigmoid), "For a text of one token"),
+    (classified(lambda h: h[0], relu), "h[0] is the first text"),
+    (lambda h, params: np.maximum(classified(first, np.array)(h, params), 0),
+     "scores may be negative"),
     (lambda h, params: first(h) @ params["classifier"]["weight"].T
      + params["classifier"]["bias"], "are missing"),
     (lambda h, params: relu(linear(first(h), **params["pre_classifier"]))
@@ -451,6 +467,12 @@ RIGHT["best_span"] = [span_by_loops, span_by_sorting]
 WRONG["best_span"] = [
     (lambda starts, ends: (np.argmax(starts), np.argmax(ends)), "each the best alone"),
     (span_greedy, "The best start is fixed first"),
+    (lambda starts, ends: (starts.argmax(), starts.argmax() + np.argmax(
+        ends[starts.argmax() :])), "The best start is fixed first"),
+    (lambda starts, ends: (starts.argmax(), np.argmax(ends[starts.argmax() :])),
+     "how far behind the start"),
+    (lambda starts, ends: divmod(int((starts + ends[:, None]).argmax()), len(ends)),
+     "wrong for"),
     (spans_where(lambda i, j: i < j < i + 30), "may be one token long"),
     (spans_where(lambda i, j: i <= j), "The answer is too long"),
     (spans_where(lambda i, j: i <= j <= i + 30), "31 tokens are allowed"),

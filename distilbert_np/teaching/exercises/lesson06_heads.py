@@ -33,6 +33,14 @@ def divided_by_all(
     return np.isclose(found, over_all_places(logits, labels, ignored), 1e-9, 0)
 
 
+def limited(found: float, logits: Array, labels: Array, ignored: int = -100) -> bool:
+    """Large losses are cut off. Is a small number added to p, so that log p is finite?
+    log_softmax needs none, and stays exact.
+    """
+    right = losses.cross_entropy(logits, labels, ignored)
+    return right > 100 and 10 < found < 100
+
+
 def ignored_as_class_0(logits: Array, labels: Array, ignored: int = -100) -> float:
     """A label of −100 is taken for class 0, and counts in the mean. Its row is to be
     left out.
@@ -124,6 +132,14 @@ def nothing_is_0(logits: Array, labels: Array, ignored: int = -100) -> float:
     return np.nan_to_num(losses.cross_entropy(logits, labels, ignored))
 
 
+def table_of_labels(logits: Array, labels: Array, ignored: int = -100) -> float:
+    """rows[:, labels] takes every label from every row. Of each row only its own label
+    is wanted: rows[np.arange(len(rows)), labels].
+    """
+    counted = labels != ignored
+    return -log_softmax(logits[counted])[:, labels[counted]].mean()
+
+
 def row_by_row(logits: Array, labels: Array, ignored: int = -100) -> Array:
     """Those are the losses of the rows. One number is asked for: their mean."""
     counted = labels != ignored
@@ -163,9 +179,9 @@ CROSS_ENTROPY = Exercise(
     slips=(
         ignored_as_class_0, ignored_counted, hundred_alone, summed, sign_forgotten,
         not_normalised, logarithm_forgotten, overflowing, underflowing, shifted,
-        text_by_text, nothing_is_0, row_by_row,
+        text_by_text, nothing_is_0, table_of_labels, row_by_row,
     ),
-    signs=(divided_by_all,),
+    signs=(divided_by_all, limited),
 )
 
 # --- the masked-LM head and its loss --------------------------------------------------
@@ -315,7 +331,7 @@ def for_masked_lm(shape: tuple[int, int, int], labels: Array) -> tuple:
 MASKED_LM_LOSS = Exercise(
     name="masked_lm_loss",
     lesson=6,
-    minutes=8,
+    minutes=7,
     difficulty=3,
     answer=masked_lm_loss,
     cases={
@@ -367,6 +383,20 @@ def relu_forgotten(h: Array, params: Tree) -> Array:
     first could be left out.
     """
     return linear(linear(h[:, 0], **params["pre_classifier"]), **params["classifier"])
+
+
+def relu_last(h: Array, params: Tree) -> Array:
+    """ReLU comes after the second linear. It stands between the two; scores may be
+    negative.
+    """
+    return relu(relu_forgotten(h, params))
+
+
+def first_text(h: Array, params: Tree) -> Array:
+    """h[0] is the first text, with all its tokens. The first token of each text is
+    h[:, 0].
+    """
+    return sequence_head(h[0][:, None], params)
 
 
 def one_linear(h: Array, params: Tree) -> Array:
@@ -428,8 +458,8 @@ SEQUENCE_HEAD = Exercise(
         "Then relu, and a linear with params[\"classifier\"].",
     ),
     slips=(
-        with_tanh, with_gelu, relu_forgotten, one_linear, last_token, mean_token,
-        every_token, probabilities, class_bias_forgotten,
+        with_tanh, with_gelu, relu_forgotten, relu_last, one_linear, first_text,
+        last_token, mean_token, every_token, probabilities, class_bias_forgotten,
     ),
     reveals=(heads.sequence_head, heads.last_linear),
 )
@@ -509,7 +539,7 @@ def ends_joined(logits: Array, starts: Array, ends: Array) -> float:
 QUESTION_LOSS = Exercise(
     name="question_answering_loss",
     lesson=6,
-    minutes=5,
+    minutes=4,
     difficulty=2,
     answer=losses.question_answering_loss,
     cases={
@@ -565,12 +595,12 @@ def ends_apart(starts: Array, ends: Array) -> Span:
     return int(starts.argmax()), int(ends.argmax())
 
 
-def start_first(starts: Array, ends: Array) -> Span:
-    """The best start is fixed first, and an end sought for it. A start that is a little
-    worse may have a far better end: compare all pairs.
+def end_from_start(starts: Array, ends: Array) -> Span:
+    """The end is counted from the start, and not from the beginning of the text:
+    ends[start:].argmax() is how far behind the start it lies.
     """
     start = int(starts.argmax())
-    return start, start + int(ends[start : start + LONGEST_ANSWER].argmax())
+    return start, int(ends[start:].argmax())
 
 
 def two_tokens_at_least(starts: Array, ends: Array) -> Span:
@@ -616,6 +646,23 @@ def span_swapped(starts: Array, ends: Array) -> Span:
     return best_span(starts, ends)[::-1]
 
 
+def ends_too_early(found: Span, starts: Array, ends: Array) -> bool:
+    """The end lies before the start."""
+    return found[1] < found[0]
+
+
+def too_long(found: Span, starts: Array, ends: Array) -> bool:
+    """The answer has more than 30 tokens."""
+    return found[1] - found[0] >= LONGEST_ANSWER
+
+
+def start_fixed(found: Span, starts: Array, ends: Array) -> bool:
+    """The best start is fixed first, and an end sought for it. A start that is a little
+    worse may have a far better end: compare all pairs.
+    """
+    return found[0] == starts.argmax()
+
+
 def with_peaks(length: int, starts: dict[int, float], ends: dict[int, float]) -> Ends:
     """Return scores that are 0 but at some places."""
     scores = np.zeros((2, length))
@@ -650,9 +697,10 @@ BEST_SPAN = Exercise(
         "gives row and column: start and end. Two loops are as right.",
     ),
     slips=(
-        ends_apart, start_first, two_tokens_at_least, of_any_length, one_too_long,
+        ends_apart, end_from_start, two_tokens_at_least, of_any_length, one_too_long,
         one_too_short, end_excluded, reversed_allowed, span_swapped,
     ),
+    signs=(ends_too_early, too_long, start_fixed),
 )
 
 # --- several choices ------------------------------------------------------------------
@@ -697,7 +745,7 @@ def choices_as_probabilities(h: Array, params: Tree, n_choices: int) -> Array:
 CHOICE_HEAD = Exercise(
     name="choice_head",
     lesson=6,
-    minutes=3,
+    minutes=2,
     difficulty=1,
     answer=choice_head,
     cases={
