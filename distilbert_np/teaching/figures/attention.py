@@ -21,6 +21,7 @@ from .canvas import (
     drawable,
     inches_wide,
     label_tokens,
+    readable_on,
     shade,
     shortened,
 )
@@ -136,7 +137,7 @@ def write_weights(axes: Any, weights: Array, inches: float) -> None:
             axes.text(
                 column, row, f"{weight:.2f}".removeprefix("0"), fontsize=TICK,
                 ha="center", va="center",
-                color="white" if weight > weights.max() / 2 else BLACK,
+                color=readable_on(weight / weights.max()),
             )
 
 
@@ -286,7 +287,7 @@ def draw_pieces(
         axes.barh(
             row, 1, height=1, left=left, color=shade(darkness), edgecolor=BLACK
         )
-        color = BLACK if darkness < 0.5 else "white"
+        color = readable_on(darkness)
         write_piece(axes, left, row, tokens[owner], numbers[h, row], color)
     middles = [h * (1 + gap) + 0.5 for h in range(H)]
     axes.set_xticks(middles, [f"head {h}" for h in range(H)])

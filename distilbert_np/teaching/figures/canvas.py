@@ -64,11 +64,11 @@ class Picture(NamedTuple):
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
         file = io.BytesIO()
         self.write(file, "png", dots_per_inch=72)
-        shown = {
-            "image/png": base64.b64encode(with_palette(file)).decode(),
-            "text/plain": self.text,
-        }
+        shown = {"image/png": base64.b64encode(with_palette(file)).decode()}
         return shown, {"image/png": {"alt": self.text}}
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        printer.text(self.text)
 
 
 def with_palette(png: io.BytesIO) -> bytes:
@@ -187,3 +187,8 @@ def shade(darkness: float) -> tuple[float, ...]:
     import matplotlib
 
     return matplotlib.colormaps[LIGHT_TO_DARK](float(darkness))
+
+
+def readable_on(darkness: float) -> str:
+    """Return the colour of a text that stands on a shade."""
+    return "white" if darkness > 0.65 else BLACK
