@@ -82,14 +82,14 @@ def scores_by_loops(q, k):
     return scores
 
 
-RIGHT["scores"] = [scores_by_einsum, scores_by_loops]
+RIGHT["attention_scores"] = [scores_by_einsum, scores_by_loops]
 
 
 def scores_over(divisor):
     return lambda q, k: np.einsum("bhik,bhjk->bhij", q, k) / divisor(q)
 
 
-WRONG["scores"] = [
+WRONG["attention_scores"] = [
     (lambda q, k: np.matmul(q, np.transpose(k, (0, 1, 3, 2))), "not divided"),
     (lambda q, k: np.matmul(q, k.T), "shapes"),
     (lambda q, k: q * k, "shape is"),

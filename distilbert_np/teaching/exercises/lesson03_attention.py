@@ -158,7 +158,7 @@ def keys_in_rows(q: Array, k: Array) -> Array:
 
 
 SCORES = Exercise(
-    name="scores",
+    name="attention_scores",
     lesson=3,
     minutes=3,
     difficulty=1,
