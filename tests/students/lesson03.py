@@ -82,14 +82,14 @@ def scores_by_loops(q, k):
     return scores
 
 
-RIGHT["scores"] = [scores_by_einsum, scores_by_loops]
+RIGHT["attention_scores"] = [scores_by_einsum, scores_by_loops]
 
 
 def scores_over(divisor):
     return lambda q, k: np.einsum("bhik,bhjk->bhij", q, k) / divisor(q)
 
 
-WRONG["scores"] = [
+WRONG["attention_scores"] = [
     (lambda q, k: np.matmul(q, np.transpose(k, (0, 1, 3, 2))), "not divided"),
     (lambda q, k: np.matmul(q, k.T), "shapes"),
     (lambda q, k: q * k, "shape is"),
@@ -334,7 +334,7 @@ WRONG["attention"] = [
     (attention_with(weigh=weights_of_columns), "Each column sums to 1"),
     (attention_with(weigh=weights_looking_back), "do not see those after"),
     (attention_mixed_up, "tokens are mixed"),
-    (attention_sharing_weights, "Right for one head, wrong for 3 tokens, 2 heads"),
+    (attention_sharing_weights, "Right for one head, wrong for 3 tokens and 2 heads"),
     (lambda x, p, m, n: attention_by_einsum(x, p, m, 1), "n_heads is not used"),
     (lambda x, p, m, n: x + attention_by_heads(x, p, m, n), "x is added"),
     (lambda x, p, m, n: attention_by_heads(x, p, m, n).astype(np.float16),

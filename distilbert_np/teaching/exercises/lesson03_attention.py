@@ -48,7 +48,7 @@ SPLIT_HEADS = Exercise(
     cases={
         "2 tokens and 2 heads": (np.arange(8.0).reshape(1, 2, 4), 2),
         "one head": (rng.normal(size=(2, 3, 4)), 1),
-        "3 texts, 5 tokens, 4 heads": (rng.normal(size=(3, 5, 8)), 4),
+        "3 texts of 5 tokens, and 4 heads": (rng.normal(size=(3, 5, 8)), 4),
         "as many tokens as heads": (rng.normal(size=(2, 4, 8)), 4),
     },
     hints=(
@@ -103,7 +103,7 @@ MERGE_HEADS = Exercise(
         "2 heads and 2 tokens": (np.arange(8.0).reshape(1, 2, 2, 2),),
         "one head": (rng.normal(size=(2, 1, 3, 4)),),
         "one token": (rng.normal(size=(2, 3, 1, 4)),),
-        "3 texts, 4 heads, 5 tokens": (rng.normal(size=(3, 4, 5, 2)),),
+        "3 texts of 5 tokens, and 4 heads": (rng.normal(size=(3, 4, 5, 2)),),
     },
     hints=(
         "Walk my_split_heads backwards: its last step is undone first.",
@@ -158,7 +158,7 @@ def keys_in_rows(q: Array, k: Array) -> Array:
 
 
 SCORES = Exercise(
-    name="scores",
+    name="attention_scores",
     lesson=3,
     minutes=3,
     difficulty=1,
@@ -169,7 +169,7 @@ SCORES = Exercise(
             np.array([[[[2.0, 1, 0, 1], [4, 0, 2, 2]]]]),
         ),
         "numbers in a head as many as heads": tuple(rng.normal(size=(2, 1, 3, 4, 3))),
-        "2 texts, 3 heads, 5 tokens": tuple(rng.normal(size=(2, 2, 3, 5, 2))),
+        "2 texts of 5 tokens, and 3 heads": tuple(rng.normal(size=(2, 2, 3, 5, 2))),
     },
     hints=(
         "For each text and head it is one product of matrices: (L, K) times (K, L).",
@@ -556,14 +556,14 @@ ATTENTION = Exercise(
     difficulty=3,
     answer=attention,
     cases={
-        "3 tokens, 2 heads": (
+        "3 tokens and 2 heads": (
             rng.normal(size=(1, 3, 4)).round(1), random_params(4),
             np.ones((1, 3), bool), 2,
         ),
         "one head": (
             rng.normal(size=(2, 3, 4)), random_params(4), np.ones((2, 3), bool), 1
         ),
-        "2 texts with padding, 3 heads": (
+        "padded texts and 3 heads": (
             rng.normal(size=(2, 4, 12)), random_params(12), IN_SIGHT, 3
         ),
         "a text with no token in sight": (

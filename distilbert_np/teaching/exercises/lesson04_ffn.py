@@ -188,7 +188,7 @@ FFN = Exercise(
     difficulty=1,
     answer=ffn,
     cases={
-        "2 tokens, D = 3, F = 6": (
+        "2 tokens with D = 3 and F = 6": (
             rng.normal(size=(1, 2, 3)).round(1), random_ffn(3, 6)
         ),
         "as wide inside as outside": (rng.normal(size=(2, 3, 4)), random_ffn(4, 4)),
@@ -563,7 +563,7 @@ BLOCK = Exercise(
     difficulty=2,
     answer=block,
     cases={
-        "3 tokens, D = 4": (
+        "3 tokens with D = 4": (
             rng.normal(size=(1, 3, 4)).round(1), random_block(4, 8),
             np.ones((1, 3), bool), DistilBertConfig(dim=4, n_heads=2, hidden_dim=8),
         ),
