@@ -9,10 +9,10 @@ def cosines(vectors: Array) -> Array:                        # (n, D) -> (n, n)
     """Return the cosine of the angle between any two of n vectors.
 
     It is 1 where they point the same way, 0 at a right angle, −1 where they point in
-    opposite ways, whatever their lengths. A vector of length 0 has none: NaN.
+    opposite ways, whatever their lengths. With a vector of zeros it is 0.
     """
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)    # (n, 1)
-    directions = vectors / lengths                               # (n, D)
+    directions = vectors / np.where(lengths == 0, 1, lengths)    # (n, D)
     return directions @ directions.T                             # (n, n)
 
 
