@@ -170,6 +170,7 @@ def test_a_loop_without_end_can_be_stopped_by_hand():
     (np.array(2.0), np.float32(2), None),
     (np.array([2.0]), np.float64(2), "its shape is (1,), not ()"),
     (3.0, 2.0, "3, not 2"),
+    (2.00000012, 2.0, "2.0000001, not 2"),
     (np.nan, 2.0, "nan, not 2"),
     (np.nan, np.nan, None),
     (-np.inf, -np.inf, None),

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import one_line
+from ..errors import one_line, shown
 from .exercise import Arguments, Exercise
 from .results import difference, is_same
 
@@ -71,7 +71,7 @@ def judge(exercise: Exercise, function: Callable[..., Any]) -> Verdict:
     wrong = {
         case: sentence
         for case, outcome in found.items()
-        if (sentence := complaint(outcome, expected[case]))
+        if (sentence := complaint(outcome, expected[case], exercise.secret))
     }
     if not wrong:
         why = "right, in all cases." + widening(exercise, function)
@@ -189,11 +189,18 @@ def is_untouched(outcome: Outcome) -> bool:
     )
 
 
-def complaint(found: Outcome, expected: Outcome) -> str | None:
-    """Say what is wrong with what a function did in one case; None if nothing is."""
+def complaint(
+    found: Outcome, expected: Outcome, secret: bool = False
+) -> str | None:
+    """Say what is wrong with what a function did in one case; None if nothing is.
+
+    If it is a `secret`, what would be right is not said.
+    """
     if found.stopped:
         return f"it stops: {found.stopped}"
     sentence = difference(found.result, expected.result)
+    if sentence and secret:
+        return f"it is not {shown(found.result)}"
     if not sentence and found.changed:
         return "what it returns is right"
     return sentence
@@ -216,7 +223,10 @@ def reasons(
         told = [f"It changes {names} in place, which its caller still needs.", *told]
     told = [*filter(None, [diagnosis(exercise, found, expected, case)]), *told]
     return "\n".join(
-        textwrap.fill(text, 88, initial_indent="  ", subsequent_indent="  ")
+        textwrap.fill(
+            text, 88, initial_indent="  ", subsequent_indent="  ",
+            break_on_hyphens=False,              # names have some
+        )
         for text in told
     )
 
@@ -244,7 +254,9 @@ def diagnosis(
     for sign in exercise.signs:
         if not found[case].stopped and holds(partial(sign, result, *arguments)):
             return one_line(sign.__doc__)
-    return changed_as_a_whole(result, right)
+    part, right, name = first_wrong(result, right)
+    change = changed_as_a_whole(part, right)
+    return f"{name}: {change}" if change and name else change
 
 
 def holds(sign: Callable[[], Any]) -> bool:
@@ -254,6 +266,20 @@ def holds(sign: Callable[[], Any]) -> bool:
             return bool(sign())
     except Exception:
         return False
+
+
+def first_wrong(found: Any, expected: Any, name: str = "") -> tuple[Any, Any, str]:
+    """Return the first part of a result that is wrong, what is right, and its name."""
+    keys: Any = ()
+    if isinstance(expected, tuple | list) and isinstance(found, tuple | list):
+        keys = range(min(len(expected), len(found)))
+    elif isinstance(expected, Mapping) and isinstance(found, Mapping):
+        keys = [key for key in expected if key in found]
+    for key in keys:
+        if not is_same(found[key], expected[key]):
+            part = f"[{key}]" if isinstance(key, int) else shown(key)
+            return first_wrong(found[key], expected[key], f"{name} {part}".strip())
+    return found, expected, name
 
 
 def changed_as_a_whole(found: Any, expected: Any) -> str | None:
@@ -276,6 +302,19 @@ def changed_as_a_whole(found: Any, expected: Any) -> str | None:
     factor = found[place] / expected[place]
     if is_same(found, factor * expected):
         return f"Every number is {factor:.6g} times the right one."
+    return lost_digits(found, expected)
+
+
+def lost_digits(found: np.ndarray, expected: np.ndarray) -> str | None:
+    """Say so, if an array is the right one but for what a shorter float rounds away."""
+    error = np.abs(found - expected).max() / np.abs(expected).max()
+    for dtype in (np.float32, np.float16):
+        if error < 8 * np.finfo(dtype).eps:
+            digits, name = np.finfo(dtype).precision, np.dtype(dtype).name
+            return (
+                f"Right to {digits} digits only: is a part of it computed in {name}, "
+                "or by a formula that is only nearly right?"
+            )
     return None
 
 
