@@ -31,8 +31,7 @@ def png_texts(data):
 def hung(tmp_path_factory):
     """Return the folder of a gallery, and the lines that it said."""
     folder, lines = tmp_path_factory.mktemp("gallery"), []
-    scene = gallery.Scene("tiny", gallery.TEXT)
-    gallery.hang(scene, folder, lines.append)
+    gallery.hang(gallery.Scene("tiny", gallery.TEXT), folder, lines.append)
     return folder, lines
 
 
@@ -50,8 +49,8 @@ def test_every_figure_is_written_twice(hung):
 @pytest.mark.parametrize("name", gallery.FIGURES)
 def test_a_figure_s_title_and_words_are_inside(hung, name):
     folder, lines = hung
-    (line,) = (line for line in lines if line.startswith(str(folder / name) + "{"))
-    words = line.split("}: ", 1)[1]
+    (line,) = (line for line in lines if line.startswith(f"{folder / name}."))
+    words = line.split(".svg: ", 1)[1]
     assert len(words) > 60 and re.search(r"\d", words) and "TODO" not in words
     texts = png_texts((folder / f"{name}.png").read_bytes())
     assert texts["Description"] == words and len(texts["Title"]) > 8

@@ -33,7 +33,7 @@ TEXT = "The capital of France is [MASK]."
 HEAD = "masked_lm"
 N_PADDING = 3                                    # places of padding behind the text
 FAULT = "gelu-tanh"                              # of the port whose errors are drawn
-STEPS = np.logspace(-9, 0, 19).tolist()
+STEPS = np.logspace(-9, 1, 21).tolist()          # the best grows with the parameters
 GROUPS = {                                       # words that a small model knows, too
     "countries": "france germany italy spain ireland denmark belgium sweden",
     "cities": "paris london berlin rome madrid dublin copenhagen brussels",
@@ -167,7 +167,7 @@ def hang(scene: Scene, folder: Path, say: Callable[[str], Any] = print) -> None:
             path = folder / f"{name}{ending}"
             with system_errors(path, "written"):
                 picture.save(path)
-        say(f"{folder / name}{{{','.join(FORMATS)}}}: {picture.text}")
+        say(f"{folder / name}{', '.join(FORMATS)}: {picture.text}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -47,7 +47,7 @@ def all_heads(trace: Any, tokens: Sequence[str], text: int = 0) -> Picture:
     side = min(2.6, max(0.9, 12.5 / H))                            # inches of a panel
     figure, panels = canvas(
         "All heads: each row is a token that looks", max(10, H * side + 2.5),
-        N * (side + 0.1) + 2, N, H, squeeze=False, sharex=True, sharey=True,
+        N * side + 2, N, H, squeeze=False, sharex=True, sharey=True,
     )
     for (i, h), axes in np.ndenumerate(panels):
         image = draw_weights(axes, weights[i, h], weights.max())
@@ -176,21 +176,27 @@ def head_lines(
     """
     weights, tokens = weights_of_head(trace, tokens, layer, head, text)  # (L, L)
     L = len(tokens)
-    side = min(10.0, max(4.0, 0.4 * L))
+    chosen = weights * L > 1 + 1e-6                                      # no rounding
+    side = min(10.0, max(4.0, 0.4 * L))                                  # inches
     title = f"Layer {layer}, head {head}: who looks at whom"
     figure, axes = canvas(title, 10, side + 2)
-    chosen = weights * L > 1 + 1e-6                                      # no rounding
-    rows, columns = np.nonzero(chosen)
-    ends = [rows, columns]
-    segments = np.stack([np.broadcast_to([[0], [1]], (2, len(rows))), ends], axis=-1)
-    strengths = weights[chosen] / weights.max()
-    draw_lines(axes, segments.swapaxes(0, 1), 0.5 + 6 * strengths, strengths)
+    draw_chosen(axes, weights, chosen)
     label_both_sides(axes, tokens, side)
     return Picture(
         figure,
-        f"{head_in_words(weights, tokens, layer, head)} Drawn are the {len(rows)} of "
-        f"{L * L} weights that are more than an even share, 1/{L}.",
+        f"{head_in_words(weights, tokens, layer, head)} Drawn are the {chosen.sum()} "
+        f"of {L * L} weights that are more than an even share, 1/{L}.",
     )
+
+
+def draw_chosen(axes: Any, weights: Array, chosen: Array) -> None:
+    """Draw a line for each chosen weight (L, L), from its row to its column."""
+    rows, columns = np.nonzero(chosen)                                   # (n,), (n,)
+    starts = np.stack([np.zeros_like(rows), rows], axis=-1)              # (n, 2)
+    ends = np.stack([np.ones_like(columns), columns], axis=-1)           # (n, 2)
+    strengths = weights[chosen] / weights.max()                          # (n,)
+    segments = np.stack([starts, ends], axis=1)                          # (n, 2, 2)
+    draw_lines(axes, segments, 0.5 + 6 * strengths, strengths)
 
 
 def label_both_sides(axes: Any, tokens: list[str], inches: float) -> None:
@@ -341,7 +347,7 @@ def padding(
     width = 6.1                                                # inches of a panel
     height = width * len(rows) / len(tokens)
     title = f"Layer {layer}, head {head}: what padding takes"
-    figure, panels = canvas(title, 15, height + 2.6, columns=2, sharey=True)
+    figure, panels = canvas(title, 15, height + 2.2, columns=2, sharey=True)
     largest = max(hidden.max(), seen.max())
     draw_padding(panels[0], hidden, is_padding, largest, "hidden")
     image = draw_padding(panels[1], seen, is_padding, largest, "seen")

@@ -39,9 +39,8 @@ def soft_targets(study: Study, prompt: int = 0) -> Picture:
     told = told[prompt]
     figure, panels = canvas(
         drawable(shortened(told["prompt"], 60)), 15, 7.5, columns=len(told["teacher"]),
-        sharex=True, sharey=True, squeeze=False,
+        sharex=True, sharey=True,
     )
-    panels = panels[0]
     for axes, temperature in zip(panels, told["teacher"], strict=True):
         draw_targets(axes, told, temperature)
     panels[0].set_yticks(
@@ -154,30 +153,35 @@ def spread_of(accuracy: Array) -> Array:
 
 
 def draw_ablation(axes: Any, rows: list[dict[str, Any]]) -> None:
-    """Draw two bars for each model, masked words and facts, with their spread."""
-    for shift, key, name, style in (
-        (-0.2, "accuracy", "masked words", PLAIN),
-        (0.2, "facts", "facts", HATCHED),
-    ):
-        means = [row[key]["mean"] for row in rows]
-        spreads = [row[key]["spread"] for row in rows]
-        places = [i + shift for i in range(len(rows))]
-        axes.barh(
-            places, means, height=0.38, xerr=spreads, label=name,
-            error_kw={"capsize": 4, "elinewidth": 2}, **style,
-        )
-        for place, mean, spread in zip(places, means, spreads, strict=True):
-            axes.text(
-                mean + spread + 0.02, place, f"{mean:.1%}", fontsize=TICK, va="center"
-            )
+    """Draw two bars for each model: how much of masked words and facts is right."""
+    draw_shares(axes, [row["accuracy"] for row in rows], -0.2, "masked words", PLAIN)
+    draw_shares(axes, [row["facts"] for row in rows], 0.2, "facts", HATCHED)
     names = [row["name"].replace("without ", "without\n") for row in rows]
     axes.set_yticks(range(len(rows)), names, fontsize=TICK)
     axes.set_ylim(len(rows) - 0.4, -1.3)         # downwards, the legend above
-    axes.set_xlim(0, 1.05)
+    axes.set_xlim(0, 1.2)
     axes.xaxis.set_major_formatter(as_share)
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
     axes.set_title("in the end, on other texts", fontsize=LABEL)
     axes.set_xlabel("got right", fontsize=LABEL)
     axes.legend(fontsize=TICK, loc="upper right", ncols=2)
+
+
+def draw_shares(
+    axes: Any, shares: list[dict[str, float]], shift: float, label: str,
+    style: dict[str, Any],
+) -> None:
+    """Draw a bar for each share, its spread, and behind that its mean in digits."""
+    places = [i + shift for i in range(len(shares))]
+    means = [share["mean"] for share in shares]
+    spreads = [share["spread"] for share in shares]
+    axes.barh(
+        places, means, height=0.38, xerr=spreads, label=label,
+        error_kw={"capsize": 4, "elinewidth": 2}, **style,
+    )
+    for place, mean, spread in zip(places, means, spreads, strict=True):
+        x = mean + spread + 0.02
+        axes.text(x, place, f"{mean:.1%}", fontsize=TICK, va="center")
 
 
 def as_share(value: float, _: int) -> str:

@@ -21,8 +21,9 @@ def gradient_check(errors: Mapping[str, Mapping[float, float]]) -> Picture:
 
     `errors` are those of numerical.gradient_errors: {"float64": {step: error}, …}.
     With large steps the error is the curve's, and falls with step²; with small ones
-    rounding is divided by the step. Dotted lines show the two laws. Raises InputError
-    where there are no errors.
+    rounding is divided by the step. Dotted lines show the two laws. An error of 1 is a
+    step that was lost in rounding: the loss did not change. Raises InputError where
+    there are no errors.
     """
     curves = {name: as_curve(name, points) for name, points in checked(errors).items()}
     figure, axes = canvas("Which step checks a gradient best?", 13, 8)
@@ -64,8 +65,9 @@ def draw_curve(
     words = f"{name}: best with step {told(steps[best])}, off by {told(off[best])}"
     axes.plot(steps, off, label=words, **style)
     axes.plot(steps[best], off[best], "o", **RING)
-    for power, branch in ((-1, slice(0, best)), (2, slice(best + 1, None))):
-        if len(off[branch]) > 1:
+    rounded, curved = (steps < steps[best]) & (off != 1), steps > steps[best]
+    for power, branch in ((-1, rounded), (2, curved)):
+        if branch.sum() > 1:
             factor = np.exp(np.median(np.log(off / steps**power)[branch]))
             axes.plot(steps[branch], factor * steps[branch] ** power, **DOTS)
 

@@ -97,7 +97,7 @@ def draw_lens(axes: Any, probabilities: Array, words: list[str]) -> None:
 def mark_layers(axes: Any, first: list[str]) -> None:
     """Name the layers along the x-axis, each with the word that it puts first."""
     step = -(-len(first) // 13)                  # of many layers, every step-th
-    most = 80 * step // len(first)               # letters that have room
+    most = min(14, 80 * step // len(first))      # letters that have room
     names = ["embeddings" if most >= 10 else "emb."] + [
         f"layer {i}" if most >= 7 else str(i) for i in range(len(first) - 1)
     ]
