@@ -8,6 +8,8 @@
     results.py      results side by side
     judging.py      a student's function is tried, and the verdict found
     classroom.py    what the notebooks call: check, hint, reveal
+    wordpiece.py    the tokenizer's words and pieces, in plain Python
+    vectors.py      cosines, and what is near
     bundle.py       the course on a stick, for where there is no network
 """
 

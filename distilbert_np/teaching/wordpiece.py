@@ -2,8 +2,8 @@
 
 A text is split into words, and each word into the longest pieces that the vocabulary
 knows (Schuster and Nakajima, 2012; as BERT has it, arXiv 1810.04805). The library does
-the same in Rust, some hundred times as fast; it also takes Chinese signs one by one,
-and first sets aside what a text says of special tokens, such as [MASK].
+the same in Rust, and faster; it also takes Chinese signs one by one, and first sets
+aside what a text says of special tokens, such as [MASK].
 """
 
 import unicodedata

@@ -8,6 +8,7 @@ from itertools import zip_longest
 import numpy as np
 
 from distilbert_np.teaching import wordpiece as plain
+from distilbert_np.teaching.exercises import lesson01_tokens
 
 # Right, and written differently from the library.
 RIGHT = {}
@@ -174,7 +175,7 @@ WRONG["wordpiece"] = [
 ]
 
 RIGHT["join_pieces"] = [
-    lambda tokens: " ".join(tokens).replace(" ##", ""),
+    lesson01_tokens.joined_in_plain_python,
     lambda tokens: "".join(
         t[2:] if t.startswith("##") else " " + t for t in tokens
     ).strip(),
@@ -206,7 +207,9 @@ def framed_and_closed_at_last(tokens, max_length):
     return [*opened, "[SEP]"]
 
 
-RIGHT["frame"] = [framed_in_a_loop, framed_and_closed_at_last]
+RIGHT["frame"] = [
+    framed_in_a_loop, framed_and_closed_at_last, lesson01_tokens.framed_in_plain_python
+]
 
 
 def framed_in_place(tokens, max_length):

@@ -187,7 +187,7 @@ def embeddings_token_by_token(ids, params):
     ])
 
 
-RIGHT["embeddings"] = [embeddings_by_hand, embeddings_token_by_token]
+RIGHT["input_vectors"] = [embeddings_by_hand, embeddings_token_by_token]
 
 
 def embedded(change):
@@ -228,7 +228,7 @@ def added_in_place(ids, params):
     return embeddings_by_hand(ids, params)
 
 
-WRONG["embeddings"] = [
+WRONG["input_vectors"] = [
     (embedded_at(lambda b, i, token: i + 1), "the first token is at position 0"),
     (embedded_at(lambda b, i, token: b), "the number of the text"),
     (embedded_at(lambda b, i, token: token), "by the tokens' ids"),
@@ -259,7 +259,7 @@ WRONG["embeddings"] = [
     (added_in_place, "changes params in place"),
 ]
 
-FAULTS["embeddings"] = [
+FAULTS["input_vectors"] = [
     ("positions-off-by-one", "the first token is at position 0"),
     ("sinusoidal-regenerated", "sines and cosines, computed anew"),
     ("token-types-added", "What else did you add"),

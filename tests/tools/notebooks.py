@@ -78,7 +78,7 @@ def with_model(book, model):
 def run(book):
     """Run a notebook in place, in the notebooks' folder; raise what stops it."""
     NotebookClient(
-        book, timeout=600, kernel_name="python3",
+        book, timeout=600, kernel_name="python3", coalesce_streams=True,
         resources={"metadata": {"path": str(FOLDER)}},
     ).execute()
 

@@ -444,6 +444,11 @@ def frame(tokens: list[str], max_length: int) -> list[str]:
     ).tokens()
 
 
+def framed_in_plain_python(tokens: list[str], max_length: int) -> list[str]:
+    """Return the same: two places are for [CLS] and [SEP]."""
+    return ["[CLS]", *tokens[: max_length - 2], "[SEP]"]
+
+
 def framed(tokens: list[str]) -> list[str]:
     return ["[CLS]", *tokens, "[SEP]"]
 
@@ -524,7 +529,7 @@ FRAME = Exercise(
         not_framed, opened_alone,
     ),
     signs=(is_too_long, frame_is_off),
-    reveals=(frame, tokenizer.wordpiece),
+    reveals=(frame, framed_in_plain_python),
 )
 
 # --- pad a batch ----------------------------------------------------------------------

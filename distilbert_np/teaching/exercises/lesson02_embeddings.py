@@ -9,6 +9,7 @@ from .. import vectors
 from ..exercise import Exercise
 
 rng = np.random.default_rng(2)
+directions_of, rightly_nearest = vectors.directions, vectors.nearest
 
 # --- look up --------------------------------------------------------------------------
 
@@ -178,6 +179,7 @@ COSINES = Exercise(
         sums_as_lengths, lengths_of_columns, one_length, distances, correlations,
     ),
     signs=(not_one_with_itself, beyond_one),
+    reveals=(vectors.cosines, vectors.directions),
 )
 
 # --- nearest --------------------------------------------------------------------------
@@ -208,7 +210,7 @@ def farthest_first(row: int, vectors: Array, n: int) -> Array:
 
 def nearest_last(row: int, vectors: Array, n: int) -> Array:
     """The right ones, but the nearest is to come first."""
-    return vectors_nearest(row, vectors, n)[::-1]
+    return rightly_nearest(row, vectors, n)[::-1]
 
 
 def by_dot_product(row: int, vectors: Array, n: int) -> Array:
@@ -235,14 +237,7 @@ def cosines_themselves(row: int, vectors: Array, n: int) -> Array:
     """These are the cosines. Asked for are the numbers of the rows: argsort, not sort.
     """
     likeness = directions_of(vectors) @ directions_of(vectors)[row]
-    return likeness[vectors_nearest(row, vectors, n)]
-
-
-def directions_of(x: Array) -> Array:
-    return x / lengths_of(x)
-
-
-vectors_nearest = vectors.nearest
+    return likeness[rightly_nearest(row, vectors, n)]
 
 
 def holds_itself(found: Array, row: int, vectors: Array, n: int) -> bool:
@@ -283,6 +278,7 @@ NEAREST = Exercise(
         by_distance, by_size_of_cosine, cosines_themselves,
     ),
     signs=(holds_itself,),
+    reveals=(vectors.nearest, vectors.directions),
 )
 
 # --- sines and cosines ----------------------------------------------------------------
@@ -407,7 +403,7 @@ SINUSOIDAL_TABLE = Exercise(
     signs=(first_row_is_off, not_on_the_circle),
 )
 
-# --- embeddings -----------------------------------------------------------------------
+# --- the input of the first block -----------------------------------------------------
 
 
 def input_vectors(ids: Array, params: Tree) -> Array:
@@ -577,8 +573,8 @@ def tables(V: int, P: int, D: int, size: float = 1.0) -> Tree:
     }
 
 
-EMBEDDINGS = Exercise(
-    name="embeddings",
+INPUT_VECTORS = Exercise(
+    name="input_vectors",
     lesson=2,
     minutes=6,
     difficulty=2,
@@ -612,4 +608,4 @@ EMBEDDINGS = Exercise(
     reveals=(embeddings.embeddings,),
 )
 
-EXERCISES = (LOOKUP, COSINES, NEAREST, SINUSOIDAL_TABLE, EMBEDDINGS)
+EXERCISES = (LOOKUP, COSINES, NEAREST, SINUSOIDAL_TABLE, INPUT_VECTORS)

@@ -9,6 +9,7 @@ from ...embeddings import sinusoidal_table
 from ...errors import InputError
 from ...functions import Array
 from ...inputs import as_array
+from ..vectors import cosines
 from .canvas import (
     LABEL,
     LIGHT_TO_DARK,
@@ -59,13 +60,6 @@ def check_vectors(name: str, vectors: Any, at_least: int) -> Array:
             f"{vectors.dtype} of shape {vectors.shape}"
         )
     return vectors.astype(np.float64)
-
-
-def cosines(rows: Array) -> Array:                                       # -> (P, P)
-    """Return the cosine of each row with each; with a row of zeros it is 0."""
-    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)               # (P, 1)
-    directions = rows / np.where(lengths == 0, 1, lengths)               # (P, D)
-    return directions @ directions.T
 
 
 def cosines_in_words(found: dict[str, Array]) -> str:
