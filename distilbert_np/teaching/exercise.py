@@ -29,6 +29,7 @@ class Exercise:
     signs       tests of a result, `sign(found, *arguments)`, true where its docstring
                 is what is wrong
     reveals     the functions of the library to show, if not the answer itself
+    secret      whether to keep what is right from who is wrong: it can be guessed at
     """
 
     name: str
@@ -41,6 +42,7 @@ class Exercise:
     slips: tuple[Callable[..., Any], ...] = ()
     signs: tuple[Callable[..., bool], ...] = ()
     reveals: tuple[Callable[..., Any], ...] = ()
+    secret: bool = False
 
     @property
     def stub(self) -> str:

@@ -71,7 +71,7 @@ def judge(exercise: Exercise, function: Callable[..., Any]) -> Verdict:
     wrong = {
         case: sentence
         for case, outcome in found.items()
-        if (sentence := complaint(outcome, expected[case]))
+        if (sentence := complaint(outcome, expected[case], exercise.secret))
     }
     if not wrong:
         why = "right, in all cases." + widening(exercise, function)
@@ -189,11 +189,18 @@ def is_untouched(outcome: Outcome) -> bool:
     )
 
 
-def complaint(found: Outcome, expected: Outcome) -> str | None:
-    """Say what is wrong with what a function did in one case; None if nothing is."""
+def complaint(
+    found: Outcome, expected: Outcome, secret: bool = False
+) -> str | None:
+    """Say what is wrong with what a function did in one case; None if nothing is.
+
+    If it is a `secret`, what would be right is not said.
+    """
     if found.stopped:
         return f"it stops: {found.stopped}"
     sentence = difference(found.result, expected.result)
+    if sentence and secret:
+        return f"it is not {shown(found.result)}"
     if not sentence and found.changed:
         return "what it returns is right"
     return sentence
@@ -216,7 +223,10 @@ def reasons(
         told = [f"It changes {names} in place, which its caller still needs.", *told]
     told = [*filter(None, [diagnosis(exercise, found, expected, case)]), *told]
     return "\n".join(
-        textwrap.fill(text, 88, initial_indent="  ", subsequent_indent="  ")
+        textwrap.fill(
+            text, 88, initial_indent="  ", subsequent_indent="  ",
+            break_on_hyphens=False,              # names have some
+        )
         for text in told
     )
 
@@ -237,11 +247,14 @@ def diagnosis(
     results = [outcome.result for outcome in found.values() if not outcome.stopped]
     if len(results) > 1 and all(is_same(results[0], other) for other in results):
         return "It returns the same whatever it is given: compute from the arguments."
-    result, arguments = found[case].result, exercise.cases[case]
+    result, right = found[case].result, expected[case].result
+    if is_same(result, right) or isinstance(result, str) > isinstance(right, str):
+        return None                              # signs read what is of the right kind
+    arguments = exercise.cases[case]
     for sign in exercise.signs:
         if not found[case].stopped and holds(partial(sign, result, *arguments)):
             return one_line(sign.__doc__)
-    part, right, name = first_wrong(result, expected[case].result)
+    part, right, name = first_wrong(result, right)
     change = changed_as_a_whole(part, right)
     return f"{name}: {change}" if change and name else change
 
@@ -289,6 +302,19 @@ def changed_as_a_whole(found: Any, expected: Any) -> str | None:
     factor = found[place] / expected[place]
     if is_same(found, factor * expected):
         return f"Every number is {factor:.6g} times the right one."
+    return lost_digits(found, expected)
+
+
+def lost_digits(found: np.ndarray, expected: np.ndarray) -> str | None:
+    """Say so, if an array is the right one but for what a shorter float rounds away."""
+    error = np.abs(found - expected).max() / np.abs(expected).max()
+    for dtype in (np.float32, np.float16):
+        if error < 8 * np.finfo(dtype).eps:
+            digits, name = np.finfo(dtype).precision, np.dtype(dtype).name
+            return (
+                f"Right to {digits} digits only: is a part of it computed in {name}, "
+                "or by a formula that is only nearly right?"
+            )
     return None
 
 
