@@ -18,7 +18,6 @@ from distilbert_np.teaching.clinic import (
 from distilbert_np.teaching.exercises import EXERCISES
 from distilbert_np.teaching.judging import judge
 
-
 NEITHER = 'nor is it "no bug".'                   # of what is no name at all
 
 

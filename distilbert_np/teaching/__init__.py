@@ -5,6 +5,7 @@
     results.py      results side by side
     judging.py      a student's function is tried, and the verdict found
     classroom.py    what the notebooks call: check, hint, reveal
+    clinic.py       the patients of lesson 10, ports with a fault each
     bundle.py       the course on a stick, for where there is no network
 """
 
