@@ -6,9 +6,10 @@ tests/students holds answers to each exercise, right and wrong, as students writ
 import numpy as np
 import pytest
 
-from distilbert_np.parity import zoo
+from distilbert_np.parity import planting, zoo
 from distilbert_np.teaching.exercises import EXERCISES
 from distilbert_np.teaching.judging import NOT_TRIED, RIGHT, WRONG, judge
+from tests.planted_errors import ERRORS
 from tests.students import LESSONS
 
 
@@ -17,7 +18,7 @@ def of_all_lessons(kind):
     return [
         (EXERCISES[name], answer)
         for lesson in LESSONS
-        for name, answers in getattr(lesson, kind).items()
+        for name, answers in getattr(lesson, kind, {}).items()
         for answer in answers
     ]
 
@@ -72,6 +73,27 @@ def test_faults_of_the_zoo_are_told(exercise, fault):
     assert words in told(exercise, faulty)
 
 
+@pytest.mark.parametrize(("exercise", "error"), of_all_lessons("PLANTED"), ids=label)
+def test_errors_planted_in_the_backward_pass_are_told(exercise, error):
+    name, words = error
+    (edit,) = (edit for edit in ERRORS if edit.name == name)
+
+    def faulty(*arguments):
+        with planting.planted(edit):
+            return exercise.answer(*arguments)
+
+    assert words in told(exercise, faulty)
+
+
+def test_no_planted_error_of_these_exercises_is_left_out():
+    for lesson in LESSONS:
+        for name, told_errors in getattr(lesson, "PLANTED", {}).items():
+            parts = EXERCISES[name].reveals or (EXERCISES[name].answer,)
+            functions = {function.__name__ for function in parts}
+            named = {error.name for error in ERRORS if error.function in functions}
+            assert named == {error for error, _ in told_errors}
+
+
 @each_exercise
 def test_each_slip_is_wrong_and_has_a_diagnosis_of_its_own(exercise):
     diagnoses = [" ".join(slip.__doc__.split()) for slip in exercise.slips]
@@ -86,6 +108,11 @@ def test_a_stub_is_not_tried_yet(exercise):
     assert judge(exercise, lambda *arguments: (..., ...)).state == NOT_TRIED
 
 
+def has_parts(arguments):
+    """Return whether there is anything in the arguments that can be changed."""
+    return any(isinstance(argument, np.ndarray | dict | list) for argument in arguments)
+
+
 def damage(*arguments):
     """Spoil every array of the arguments in place."""
     for argument in arguments:
@@ -97,18 +124,15 @@ def damage(*arguments):
             argument.clear()
 
 
-def skip_without_arrays(exercise):
+def skip_without_parts(exercise):
     """Skip the test of an exercise whose arguments cannot be changed."""
-    if not any(
-        isinstance(argument, np.ndarray | dict | list)
-        for arguments in exercise.cases.values() for argument in arguments
-    ):
+    if not any(map(has_parts, exercise.cases.values())):
         pytest.skip("its arguments cannot be changed")
 
 
 @each_exercise
 def test_damage_to_its_arguments_is_seen(exercise):
-    skip_without_arrays(exercise)
+    skip_without_parts(exercise)
 
     def damaging(*arguments):
         result = exercise.answer(*arguments)
@@ -120,7 +144,7 @@ def test_damage_to_its_arguments_is_seen(exercise):
 
 @each_exercise
 def test_damage_before_it_computes_is_not_compared_with_itself(exercise):
-    skip_without_arrays(exercise)
+    skip_without_parts(exercise)
 
     def damaging(*arguments):
         damage(*arguments)

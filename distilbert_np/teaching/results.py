@@ -29,6 +29,8 @@ def difference(found: Any, expected: Any, what: str = "") -> str | None:
         return sequence_difference(found, expected, what)
     if found is None and expected is not None:
         return f"{prefix}it is None (is a `return` missing?)"
+    if isinstance(found, np.bool_):
+        found = bool(found)                      # which is what a comparison returns
     if isinstance(expected, str | bool | None):
         is_equal = type(found) is type(expected) and found == expected
         return None if is_equal else f"{prefix}{shown(found)}, not {shown(expected)}"
@@ -54,11 +56,12 @@ def sequence_difference(found: Any, expected: tuple | list, what: str) -> str | 
     if not isinstance(found, tuple | list):
         several = f"{len(expected)} things" if len(expected) != 1 else "a list of 1"
         return f"{what or 'it'} is {kind(found)}, not {several}"
+    if all(isinstance(value, str) for value in expected):
+        are_texts = all(isinstance(value, str) for value in found)
+        is_equal = are_texts and list(found) == list(expected)
+        return None if is_equal else f"{shown(found)}, not {shown(expected)}"
     if len(found) != len(expected):
         return f"{what or 'it'} has {len(found)} things, not {len(expected)}"
-    if all(isinstance(value, str) for value in expected):
-        is_equal = list(found) == list(expected)
-        return None if is_equal else f"{shown(found)}, not {shown(expected)}"
     parts = (
         difference(value, right, f"{what} [{i}]".strip())
         for i, (value, right) in enumerate(zip(found, expected, strict=True))
@@ -80,7 +83,8 @@ def array_difference(found: Any, expected: np.ndarray, prefix: str) -> str | Non
         return None
     place = tuple(int(i) for i in np.argwhere(wrong)[0])
     where = f" at {list(place)}" if place else ""
-    return f"{prefix}{number(found[place])}{where}, not {number(expected[place])}"
+    wrong_one, right_one = told_apart(found[place], expected[place])
+    return f"{prefix}{wrong_one}{where}, not {right_one}"
 
 
 def is_off(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
@@ -95,9 +99,13 @@ def is_off(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
     return off & ~((found == expected) | (np.isnan(found) & np.isnan(expected)))
 
 
-def number(value: Any) -> str:
-    """Return a number with as many digits as a student can compare."""
-    return f"{value:.6g}"
+def told_apart(found: Any, expected: Any) -> tuple[str, str]:
+    """Return two numbers in six digits, or in as many as show that they differ."""
+    for digits in range(6, 18):
+        pair = f"{found:.{digits}g}", f"{expected:.{digits}g}"
+        if pair[0] != pair[1]:
+            break
+    return pair
 
 
 def kind(value: Any) -> str:

@@ -4,6 +4,28 @@ A file for each lesson. They are written apart from the exercises' slips, so tha
 one tests the other.
 """
 
-from . import lesson03, lesson08, lesson10
+from . import (
+    lesson01,
+    lesson02,
+    lesson03,
+    lesson04,
+    lesson05,
+    lesson06,
+    lesson07,
+    lesson08,
+    lesson09,
+    lesson10,
+)
 
-LESSONS = (lesson03, lesson08, lesson10)
+LESSONS = (
+    lesson01,
+    lesson02,
+    lesson03,
+    lesson04,
+    lesson05,
+    lesson06,
+    lesson07,
+    lesson08,
+    lesson09,
+    lesson10,
+)

@@ -25,7 +25,7 @@ def growth(
     for axes, (grows, coefficients) in zip(panels, fits.items(), strict=True):
         measured = [row for row in rows if row["grows"] == grows]
         draw_growth(axes, measured, grows, coefficients)
-    return Picture(figure, "TODO")
+    return Picture(figure, growth_in_words(rows, fits))
 
 
 def draw_growth(
@@ -52,6 +52,22 @@ def draw_growth(
     axes.set_title(f"time by {grows}", fontsize=16)
     axes.set_xlim(left=0)
     axes.locator_params(axis="x", integer=True)
-    axes.set_ylim(bottom=0)
-    axes.tick_params(labelsize=13)
-    axes.legend(fontsize=12, loc="upper left")
+    axes.set_ylim(0, 1.5 * max(row["ms"] for row in rows))       # with the legend
+    axes.legend(fontsize=13, loc="upper left")
+
+
+def growth_in_words(rows: list[dict[str, Any]], fits: dict[str, list[float]]) -> str:
+    """Say for each thing that grows from where to where the time does."""
+    sentences = []
+    for grows, coefficients in fits.items():
+        measured = [row for row in rows if row["grows"] == grows]
+        first, last = measured[0], measured[-1]
+        sentence = (
+            f"From {grows} {first[grows]} to {last[grows]} the time grows from "
+            f"{first['ms']:.3g} to {last['ms']:.3g} ms"
+        )
+        if len(coefficients) > 2:
+            quadratic = coefficients[2] * last[grows] ** 2
+            sentence += f", of which {quadratic:.3g} ms are the quadratic part"
+        sentences.append(sentence + ".")
+    return " ".join(sentences)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .canvas import BLACK, BLUE, ORANGE, Picture, canvas
+from .canvas import BLACK, BLUE, ORANGE, Picture, apart, canvas
 
 
 def parity(rows: list[dict[str, Any]], tolerance: float) -> Picture:
@@ -22,7 +22,7 @@ def parity(rows: list[dict[str, Any]], tolerance: float) -> Picture:
     figure, axes = canvas(title, 15, 7)
     draw_parity(axes, judged, tolerance)
     mark_parts(axes, [part_of(row["name"]) for row in judged])
-    return Picture(figure, "TODO")
+    return Picture(figure, errors_in_words(judged, wrong, tolerance))
 
 
 def draw_parity(axes: Any, rows: list[dict[str, Any]], tolerance: float) -> None:
@@ -68,8 +68,10 @@ def mark_parts(axes: Any, parts: list[str]) -> None:
     for start in starts[1:]:
         axes.axvline(start - 0.5, color="0.6", linewidth=1)
     middles = np.add(starts, [*starts[1:], len(parts)]) / 2 - 0.5
+    places = apart(middles.tolist(), gap=0.03 * len(parts))
     labels = [parts[start] for start in starts]
-    axes.set_xticks(middles, labels, rotation=35, ha="right", rotation_mode="anchor")
+    axes.set_xticks(places, labels, rotation=35, ha="right", rotation_mode="anchor")
+    axes.tick_params(axis="x", length=0)
 
 
 def part_of(name: str) -> str:
@@ -82,3 +84,25 @@ def part_of(name: str) -> str:
     else:
         part = "head"
     return part if name == where else f"∂ {part}"
+
+
+def errors_in_words(
+    rows: list[dict[str, Any]], wrong: list[dict[str, Any]], tolerance: float
+) -> str:
+    """Say which array is the first that goes wrong, and by how much; or how near."""
+    if wrong:
+        first, n = wrong[0], len(wrong)
+        added = first["added"]
+        by = "NaN or infinity" if added is None else f"an error of {added:.1e}"
+        return (
+            f"Of {len(rows)} arrays {n} go{'es' * (n == 1)} wrong. The first is "
+            f"{first['name']}: its step adds {by}, where rounding makes up to "
+            f"{tolerance * first['floor']:.1e} ({tolerance:g} × float32's own)."
+        )
+    worst = max(rows, key=lambda row: (row["added"] or 0) / row["floor"])
+    times = (worst["added"] or 0) / worst["floor"]
+    return (
+        f"Of {len(rows)} arrays none goes wrong: each step adds rounding alone. The "
+        f"most is in {worst['name']}, {times:.1f} × float32's own error, where "
+        f"{tolerance:g} × are allowed."
+    )
