@@ -17,7 +17,7 @@ from ..functions import Array
 from ..models import DistilBertPreTrainedModel as Model
 from ..parity import zoo
 from ..parity.compare import Comparison, compare
-from ..parity.differences import share as relative_error
+from ..parity.differences import share
 from ..parity.kit import words_asked
 from ..parity.rounding import difference, precision, size
 from ..parity.steps import GRADIENTS, Step, run, steps_of
@@ -119,6 +119,14 @@ def parted(
 
 
 # --- first aid ------------------------------------------------------------------------
+
+
+def relative_error(found: Array, exact: Array) -> float:
+    """Return the largest error of an array, as a share of its largest value.
+
+    NaN if there is one. Where all should be 0, the error itself.
+    """
+    return share(found, exact)
 
 
 def first_divergent(

@@ -80,7 +80,7 @@ RELATIVE_ERROR = Exercise(
     lesson=10,
     minutes=3,
     difficulty=1,
-    answer=relative_error,
+    answer=clinic.relative_error,
     cases={
         "4 numbers": (TABLE * [[1.0, 0.9], [1.2, 1.0]], TABLE),
         "all too small": (TABLE - 0.2, TABLE),
@@ -370,8 +370,9 @@ def diagnosis(letter: str, minutes: int, difficulty: int, *hints: str) -> Exerci
     def answer() -> str:
         return truth
 
+    answer.__name__ = f"diagnosis_{letter.lower()}"
     return Exercise(
-        name=f"diagnosis_{letter.lower()}",
+        name=answer.__name__,
         lesson=10,
         minutes=minutes,
         difficulty=difficulty,
