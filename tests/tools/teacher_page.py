@@ -7,8 +7,8 @@ exercises:
     python -m tests.tools.teacher_page --owner NAME  # also: where the repository lives
 
 What stands between <!-- NAME --> and <!-- end of NAME --> is written anew: the course
-at a glance, and what wrong answers look like. The account that the links to Colab and
-Binder name, and the lessons' first cells, is changed everywhere.
+at a glance, and what wrong answers look like. An account is written into the lessons'
+first cells, and so into the links to Colab and Binder.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from tests.tools.kit_tables import table
 from tests.tools.notebooks import FOLDER, notebooks, read
 
 PAGE = FOLDER / "README.md"
-ADDRESS = re.compile(r"[\w-]+(?=/distilbert_np\b)")
+ADDRESS = re.compile(r"(?<=github\.com/)[\w-]+(?=/distilbert_np\b)")
 
 
 def exercises_of(number: str) -> list[Exercise]:
@@ -70,8 +70,9 @@ def binder(name: str) -> str:
 
 
 def owner() -> str:
-    """Return the account that the page names."""
-    return ADDRESS.search(PAGE.read_text(encoding="utf-8"))[0]
+    """Return the account that the lessons name."""
+    first, *_ = notebooks([])
+    return ADDRESS.search(first.read_text(encoding="utf-8"))[0]
 
 
 def mistakes() -> str:
@@ -103,8 +104,8 @@ def filled(text: str, name: str) -> str:
 
 
 def rename_owner(name: str) -> None:
-    """Write another account wherever the repository's address stands."""
-    for path in [PAGE, *notebooks([])]:
+    """Write another account into the lessons' first cells."""
+    for path in notebooks([]):
         text = path.read_text(encoding="utf-8")
         path.write_text(ADDRESS.sub(name, text), encoding="utf-8")
 
