@@ -76,20 +76,25 @@ def owner() -> str:
 
 
 def mistakes() -> str:
-    """Return what each exercise's check says of wrong answers, lesson by lesson."""
-    lines = []
+    """Return what checks say of wrong answers: a lesson at a time, to be unfolded."""
+    parts = []
     for path in notebooks([]):
-        lines += [f"**{path.name[:2]} {title(read(path))}**", ""]
-        for exercise in exercises_of(path.name[:2]):
-            if exercise.secret:                  # a slip for each name
-                right = f"`{exercise.answer()}`; others are told what speaks against"
-                lines.append(f"- `{exercise.name}`: {right}")
-                continue
-            lines.append(f"- `{exercise.name}`")
-            told = [*exercise.slips, *exercise.signs]
-            lines += [f"  - {one_line(function.__doc__)}" for function in told]
-        lines.append("")
-    return "\n".join(lines).strip()
+        number = path.name[:2]
+        lines = [line for e in exercises_of(number) for line in mistakes_in(e)]
+        parts += [
+            f"<details><summary>{number} {title(read(path))}</summary>", "",
+            *lines, "", "</details>", "",
+        ]
+    return "\n".join(parts).strip()
+
+
+def mistakes_in(exercise: Exercise) -> list[str]:
+    """Return what the check of an exercise knows, as a list in a list."""
+    if exercise.secret:                          # it has a slip for every name
+        right = f"`{exercise.answer()}`; other names are told what speaks against them"
+        return [f"- `{exercise.name}`: {right}"]
+    told = [one_line(known.__doc__) for known in (*exercise.slips, *exercise.signs)]
+    return [f"- `{exercise.name}`", *(f"  - {text}" for text in told)]
 
 
 TABLES = {"course": course, "mistakes": mistakes}
