@@ -83,7 +83,7 @@ WRONG["ffn"] = [
     (lambda x, p: gelu(x @ p["lin1"]["weight"].T) @ p["lin2"]["weight"].T
      + p["lin2"]["bias"], "lin1's bias is missing"),
     (lambda x, p: gelu(x.dot(p["lin1"]["weight"]) + p["lin1"]["bias"]).dot(
-        p["lin2"]["weight"]) + p["lin2"]["bias"], "must be turned"),
+        p["lin2"]["weight"]) + p["lin2"]["bias"], "must be transposed"),
     (lambda x, p: linear(gelu(linear(x, **p["lin2"])), **p["lin1"]), "it stops"),
     (lambda x, p: gelu(linear(x, **p["lin1"])), "shape is (1, 2, 6)"),
     (lambda x, p: ffn(x, p, "gelu"), "it is a tuple"),
