@@ -140,6 +140,7 @@ def entropy_of_rows(logits, labels, ignored=-100):
 
 RIGHT["cross_entropy"] = [entropy_by_loop, entropy_by_one_hot]
 WRONG["cross_entropy"] = [
+    (lambda *given: np.array(entropy_of_rows(*given)), "One number is asked for"),
     (entropy_over_all, "divided by the number of all labels"),
     (entropy_clipped, "taken for class 0"),
     (entropy_of_all, "used as numbers of classes"),
@@ -478,6 +479,7 @@ WRONG["best_span"] = [
     (spans_where(lambda i, j: i <= j <= i + 30), "31 tokens are allowed"),
     (spans_where(lambda i, j: i <= j < i + 29), "Only 29 tokens are allowed"),
     (spans_where(lambda i, j: abs(i - j) < 30), "its end may come before its start"),
+    (spans_where(lambda i, j: j < i), "The end lies before the start"),
     (lambda *given: span_by_loops(*given)[::-1], "in each other's place"),
     (lambda *given: (span_by_loops(*given)[0], span_by_loops(*given)[1] + 1),
      "one past the end"),

@@ -266,7 +266,16 @@ def mean_of_nothing(dloss, logits, labels, ignored=-100):
     return kept[..., None] * (softmaxed(logits) - one_hot) * dloss / kept.sum()
 
 
+def probabilities_left(dloss, logits, labels, ignored=-100):
+    p = softmaxed(logits)
+    places = np.argwhere(labels != ignored)
+    for place in map(tuple, places):
+        p[place][labels[place]] -= 1
+    return p * dloss / max(1, len(places))
+
+
 WRONG["cross_entropy_backward"] = [
+    (probabilities_left, "still hold their probabilities"),
     (blind_to_ignored, "It goes wrong where labels are"),
     (zeroed_and_averaged, "number of all labels"),
     (without_a_maximum, "NaN or infinity"),
@@ -354,7 +363,14 @@ def sums_over_one_axis(dy, x, weight, eps=1e-12):
     return dx, {"weight": np.sum(dy * n, axis=0), "bias": np.sum(dy, axis=0)}
 
 
+def bias_averaged(dy, x, weight, eps=1e-12):
+    dx, grads = layer_norm_backward_by_jacobians(dy, x, weight, eps)
+    return dx, {"weight": grads["weight"], "bias": dy.reshape(-1, len(weight)).mean(0)}
+
+
 WRONG["layer_norm_backward"] = [
+    (bias_averaged, "gradient is a mean over the rows"),
+    (changed(lambda g, n, s, a, b: (g - n.shape[-1] * (a + b * n)) / s), "divide both"),
     (changed(lambda g, n, s, a, b: g / s), "for constants"),
     (changed(lambda g, n, s, a, b: (g - n * b) / s), "the mean's term is missing"),
     (changed(lambda g, n, s, a, b: (g - a) / s), "the deviation's term is missing"),

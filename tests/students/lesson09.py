@@ -36,6 +36,8 @@ WRONG["all_cosines"] = [
      "Only the lengths of y"),
     (lambda x, y: x.dot(y.T) / np.sqrt((x * x).sum() * (y * y).sum()),
      "one long vector"),
+    (lambda x, y: (x / (x * x).sum(0) ** 0.5).dot((y / (y * y).sum(0) ** 0.5).T),
+     "those of the columns"),
     (lambda x, y: x.dot(y.T) / np.outer((x * x).sum(1), (y * y).sum(1)),
      "a root is missing"),
 ]
@@ -105,6 +107,7 @@ WRONG["softmax_in_place"] = [
     (along_the_other_axis, "The columns sum to 1"),
     (sum_of_everything, "One sum for everything"),
     (maximum_of_everything, "Each row needs its own"),
+    (lambda x: np.exp(x - np.max(x, -1)[..., None]), "not divided by their sums"),
     (mean_not_sum, "do not sum to 1"),
 ]
 
@@ -116,12 +119,17 @@ def interpolate_by_numpy(x, table, per_unit):
     return np.interp(x, np.arange(len(table)) / per_unit, table)
 
 
-def interpolate_by_loops(x, table, per_unit):
+def interpolate_by_loops(x, table, per_unit, change=lambda share, number, n: share):
     y = np.empty(x.shape)
     for place, number in np.ndenumerate(x):
         share, entry = np.modf(number * per_unit)
+        share = change(share, number, per_unit)
         y[place] = (1 - share) * table[int(entry)] + share * table[int(entry) + 1]
     return y
+
+
+def interpolate_with(share):
+    return lambda x, table, n: interpolate_by_loops(x, table, n, share)
 
 
 RIGHT["interpolate"] = [interpolate_by_numpy, interpolate_by_loops]
@@ -129,6 +137,9 @@ WRONG["interpolate"] = [
     (lambda x, table, n: table[np.floor(x * n).astype(int)], "the entry below"),
     (lambda x, table, n: table[np.round(x * n).astype(int)], "the nearest entry"),
     (lambda x, table, n: interpolate_by_loops(x, table, 1), "1 apart"),
+    (interpolate_with(lambda share, x, n: 1 - share), "have changed places"),
+    (interpolate_with(lambda share, x, n: x * n), "by the whole place"),
+    (interpolate_with(lambda share, x, n: x % (1 / n)), "count in places"),
     (lambda x, table, n: table[x * n], "it stops"),
     (lambda x, table, n: interpolate_by_loops(x, table[::-1], n), "0.5"),
 ]

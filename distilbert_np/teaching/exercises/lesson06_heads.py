@@ -651,11 +651,6 @@ def ends_too_early(found: Span, starts: Array, ends: Array) -> bool:
     return found[1] < found[0]
 
 
-def too_long(found: Span, starts: Array, ends: Array) -> bool:
-    """The answer has more than 30 tokens."""
-    return found[1] - found[0] >= LONGEST_ANSWER
-
-
 def start_fixed(found: Span, starts: Array, ends: Array) -> bool:
     """The best start is fixed first, and an end sought for it. A start that is a little
     worse may have a far better end: compare all pairs.
@@ -700,7 +695,7 @@ BEST_SPAN = Exercise(
         ends_apart, end_from_start, two_tokens_at_least, of_any_length, one_too_long,
         one_too_short, end_excluded, reversed_allowed, span_swapped,
     ),
-    signs=(ends_too_early, too_long, start_fixed),
+    signs=(ends_too_early, start_fixed),
 )
 
 # --- several choices ------------------------------------------------------------------
