@@ -17,6 +17,8 @@ WRONG = {}
 # A fault of the zoo, planted in the library's own function: words of the diagnosis.
 FAULTS = {}
 
+# --- split the words ------------------------------------------------------------------
+
 
 def ascii_marks(text):
     """Take text apart with string.punctuation, as the lesson suggests."""
@@ -70,6 +72,8 @@ WRONG["split_words"] = [
     (lambda text: " ".join(ascii_marks(text)), "For the shown question: it is a str"),
     (lambda text: [np.zeros(2) for _ in ascii_marks(text)], "wrong for the shown"),
 ]
+
+# --- cut a word into pieces -----------------------------------------------------------
 
 
 def by_recursion(word, vocabulary, mark=""):
@@ -179,6 +183,8 @@ WRONG["wordpiece"] = [
     (lambda word, known: " ".join(by_recursion(word, known)), "word: it is a str"),
 ]
 
+# --- join the pieces ------------------------------------------------------------------
+
 RIGHT["join_pieces"] = [
     lesson01_tokens.joined_in_plain_python,
     lambda tokens: "".join(
@@ -196,6 +202,8 @@ WRONG["join_pieces"] = [
     (lambda tokens: " ".join(tokens).replace(" ##", "").split(),
      "not 'the kittens play'"),
 ]
+
+# --- frame a text ---------------------------------------------------------------------
 
 
 def framed_in_a_loop(tokens, max_length):
@@ -239,6 +247,8 @@ WRONG["frame"] = [
     (lambda t, n: ["[SEP]", *t[:n - 2], "[CLS]"], "[CLS] must come first"),
     (lambda t, n: ["[CLS]", *t[:n + 1], "[SEP]"], "more than max_length"),
 ]
+
+# --- pad a batch ----------------------------------------------------------------------
 
 
 def padded_by_filling(rows, pad_id):

@@ -13,6 +13,8 @@ WRONG = {}
 # A fault of the zoo, planted in the library's own function: words of the diagnosis.
 FAULTS = {}
 
+# --- look up --------------------------------------------------------------------------
+
 RIGHT["lookup"] = [
     lambda ids, weight: np.array([[weight[i] for i in row] for row in ids]),
     lambda ids, weight: np.eye(len(weight))[ids] @ weight,
@@ -32,6 +34,8 @@ WRONG["lookup"] = [
     (lambda ids, weight: weight[ids].swapaxes(1, 2), "last two axes are swapped"),
     (lambda ids, weight: weight[ids] * weight.shape[1] ** 0.5, "1.41421 times"),
 ]
+
+# --- cosines --------------------------------------------------------------------------
 
 
 def cosines_in_loops(x):
@@ -77,6 +81,8 @@ WRONG["cosines"] = [
     (lambda x: unit(x), "its shape is"),
 ]
 
+# --- nearest --------------------------------------------------------------------------
+
 
 def nearest_by_sorting_pairs(row, vectors, n):
     pairs = sorted(
@@ -112,6 +118,8 @@ WRONG["nearest"] = [
      "leave it out"),
     (lambda row, x, n: nearest_by_deleting(0, x, n), "wrong for another row"),
 ]
+
+# --- sines and cosines ----------------------------------------------------------------
 
 
 def table_in_loops(n_positions, dim):
@@ -163,6 +171,8 @@ WRONG["sinusoidal_table"] = [
     (table(right_angle, math.cos, math.cos), "row 0 is 0, 1, 0, 1"),
     (table(lambda pos, j, dim: pos / 10000 ** (j / (dim + 1))), "squares add up to 1"),
 ]
+
+# --- the input of the first block -----------------------------------------------------
 
 
 def parts(ids, params):

@@ -13,8 +13,7 @@ WRONG = {}
 # A fault of the zoo, planted in the library's own function: words of the diagnosis.
 FAULTS = {}
 
-
-# --- split_heads, merge_heads ---------------------------------------------------------
+# --- split the heads, and merge them --------------------------------------------------
 
 
 def split_heads_by_slices(x, n_heads):
@@ -166,7 +165,7 @@ WRONG["softmax"] = [
     (softmax_in_place, "changes x in place"),
 ]
 
-# --- attention_weights ----------------------------------------------------------------
+# --- the mask -------------------------------------------------------------------------
 
 
 def weights_by_rows(scores, mask):
@@ -271,7 +270,7 @@ FAULTS["attention_weights"] = [
     ("mask-fill-infinity", "lowest finite number"),
 ]
 
-# --- attention ------------------------------------------------------------------------
+# --- attention, whole -----------------------------------------------------------------
 
 
 def attention_by_heads(x, params, mask, n_heads):

@@ -15,8 +15,7 @@ WRONG = {}
 # A fault of the zoo, planted in the library's own function: words of the diagnosis.
 FAULTS = {}
 
-
-# --- gelu -----------------------------------------------------------------------------
+# --- GELU -----------------------------------------------------------------------------
 
 
 def gelu_by_loops(x):
@@ -48,7 +47,7 @@ WRONG["gelu"] = [
 ]
 FAULTS["gelu"] = [("gelu-tanh", "tanh form"), ("gelu-quick", "1.702")]
 
-# --- ffn ------------------------------------------------------------------------------
+# --- feed-forward ---------------------------------------------------------------------
 
 
 def ffn_by_tokens(x, params):
@@ -94,7 +93,7 @@ FAULTS["ffn"] = [
     ("float16-accumulation", "computed in float16"),
 ]
 
-# --- layer_norm -----------------------------------------------------------------------
+# --- LayerNorm ------------------------------------------------------------------------
 
 
 def layer_norm_by_rows(x, weight, bias, eps):
@@ -174,7 +173,7 @@ FAULTS["layer_norm"] = [
     ("norm-params-missing", "not stretched by `weight`"),
 ]
 
-# --- block ----------------------------------------------------------------------------
+# --- the block ------------------------------------------------------------------------
 
 
 def attended_by(x, params, mask, config):

@@ -11,7 +11,6 @@ WRONG = {}
 # A fault of the zoo, planted in the library's own function: words of the diagnosis.
 FAULTS = {}
 
-
 # --- count the parameters -------------------------------------------------------------
 
 
@@ -80,7 +79,6 @@ WRONG["count_parameters"] = [
     (count_by(np.size, names=("weight",)), "Biases are parameters, too"),
     (lambda params: sum(value.size for value in params.values()), "has no attribute"),
 ]
-
 
 # --- run the stack --------------------------------------------------------------------
 
@@ -172,7 +170,6 @@ WRONG["hidden_states"] = [
 ]
 FAULTS["hidden_states"] = [("layers-swapped", "in each other's place")]
 
-
 # --- a vector for a text --------------------------------------------------------------
 
 
@@ -219,7 +216,6 @@ WRONG["mean_in_sight"] = [
      "of all texts together"),
 ]
 FAULTS["mean_in_sight"] = [("padding-averaged-in", "goes over padding as well")]
-
 
 # --- rounding, or a bug? --------------------------------------------------------------
 
