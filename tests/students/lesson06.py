@@ -147,12 +147,6 @@ def entropy_of_one_axis(logits, labels, ignored=-100):
     return total / n
 
 
-def entropy_down(logits, labels, ignored=-100):
-    keep = labels != ignored
-    log_p = logits[keep] - np.logaddexp.reduce(logits[keep], axis=0)
-    return -log_p[range(len(log_p)), labels[keep]].mean()
-
-
 RIGHT["cross_entropy"] = [entropy_by_loop, entropy_by_one_hot]
 WRONG["cross_entropy"] = [
     (entropy_over_all, "divided by the number of all labels"),
@@ -175,7 +169,6 @@ WRONG["cross_entropy"] = [
     (lambda logits, labels, ignored=-100: entropy_by_loop(logits, labels, ignored)
      / math.log(2), "Every number is 1.4427 times the right one"),
     (entropy_of_one_axis, "Right for rows"),
-    (entropy_down, "of a column sum to 1"),
     (lambda logits, labels, ignored=-100: -np.mean(
         log_softmax(logits[labels != ignored])), "mean is over all classes"),
     (lambda logits, labels, ignored=-100: entropy_by_loop(

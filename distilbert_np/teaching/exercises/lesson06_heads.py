@@ -162,15 +162,6 @@ def label_unused(logits: Array, labels: Array, ignored: int = -100) -> float:
     return -log_softmax(logits[labels != ignored]).mean()
 
 
-def softmax_of_columns(logits: Array, labels: Array, ignored: int = -100) -> float:
-    """The probabilities of a column sum to 1. Those of a row do: classes are on the
-    last axis.
-    """
-    counted = labels != ignored
-    log_p = log_softmax(logits[counted].T).T
-    return -log_p[np.arange(len(log_p)), labels[counted]].mean()
-
-
 def softmax_twice(logits: Array, labels: Array, ignored: int = -100) -> float:
     """Softmax is done twice: log_softmax takes the scores themselves."""
     return losses.cross_entropy(softmax(logits), labels, ignored)
@@ -210,7 +201,7 @@ CROSS_ENTROPY = Exercise(
         ignored_as_class_0, ignored_counted, hundred_alone, summed, sign_forgotten,
         not_normalised, logarithm_forgotten, overflowing, underflowing, shifted,
         text_by_text, nothing_is_0, table_of_labels, row_by_row, first_axis_alone,
-        label_unused, softmax_of_columns, softmax_twice,
+        label_unused, softmax_twice,
     ),
     signs=(divided_by_all, limited),
 )
