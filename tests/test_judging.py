@@ -118,6 +118,30 @@ def test_an_answer_by_heart():
     assert "compute from the arguments" in told(lambda x: 2 * X)
 
 
+def test_a_forgotten_return_is_not_an_answer_by_heart():
+    assert "compute from the arguments" not in told(lambda x: None)
+
+
+def total(x):
+    return (2 * x).sum()
+
+
+@pytest.mark.parametrize(("answer", "says_factor"), [
+    (lambda x: (6 * x).sum(), True),
+    (lambda x: (2 * x).max(), False),
+])
+def test_a_factor_of_single_numbers_is_told_if_it_is_always_the_same(
+    answer, says_factor
+):
+    said = judge(exercise(total, slips=()), answer).why
+    assert ("Every number is 3 times the right one." in said) == says_factor
+    assert ("times the right one" in said) == says_factor
+
+
+def test_zeros_alone_are_told():
+    assert "Every number is 0." in told(lambda x: 0 * x)
+
+
 def test_damage_is_told_even_where_the_result_is_right():
     def answer(x):
         x *= 2
@@ -183,6 +207,8 @@ def test_a_loop_without_end_can_be_stopped_by_hand():
     ([np.zeros(2)], ["a"], "[array([0., 0.])], not ['a']"),
     (["a", "c"], ["a", "b"], "['a', 'c'], not ['a', 'b']"),
     ((X, 1), (X, 2), "[1]: 1, not 2"),
+    (X, [X, 2], "it is an array of shape (2, 3), not a list of 2"),
+    ((X,), (X, 2), "it has 1 thing, not 2"),
     (X, (X, 2), "it is an array of shape (2, 3), not 2 things"),
     ({"a": 1}, {"a": 1}, None),
     ({"a": 1}, {"a": 2}, "'a': 1, not 2"),

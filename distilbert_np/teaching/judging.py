@@ -245,7 +245,8 @@ def diagnosis(
         if all(alike) and not all(outcome.stopped for outcome in found.values()):
             return one_line(slip.__doc__)
     results = [outcome.result for outcome in found.values() if not outcome.stopped]
-    if len(results) > 1 and all(is_same(results[0], other) for other in results):
+    are_alike = all(is_same(results[0], other) for other in results[1:])
+    if len(results) > 1 and are_alike and results[0] is not None:
         return "It returns the same whatever it is given: compute from the arguments."
     result, right = found[case].result, expected[case].result
     if is_same(result, right) or isinstance(result, str) > isinstance(right, str):
@@ -255,7 +256,7 @@ def diagnosis(
         if not found[case].stopped and holds(partial(sign, result, *arguments)):
             return one_line(sign.__doc__)
     part, right, name = first_wrong(result, right)
-    change = changed_as_a_whole(part, right)
+    change = changed_as_a_whole(part, right) or one_factor(found, expected)
     return f"{name}: {change}" if change and name else change
 
 
@@ -298,11 +299,33 @@ def changed_as_a_whole(found: Any, expected: Any) -> str | None:
         return None
     if is_same(np.sort(found, axis=None), np.sort(expected, axis=None)):
         return "All the right numbers, but not in their places."
+    if found.size > 1 and not found.any():
+        return "Every number is 0."
     place = np.unravel_index(np.abs(expected).argmax(), expected.shape)
     factor = found[place] / expected[place]
-    if is_same(found, factor * expected):
+    if found.size > 1 and is_same(found, factor * expected):
         return f"Every number is {factor:.6g} times the right one."
     return lost_digits(found, expected)
+
+
+def one_factor(
+    found: dict[str, Outcome], expected: dict[str, Outcome]
+) -> str | None:
+    """Say so, if what is wrong are single numbers, all one factor times the right ones.
+
+    Any number is some factor times another: it must be the same in several cases.
+    """
+    factors, numbers = [], (float, np.floating)
+    for case, outcome in found.items():
+        part, right, _ = first_wrong(outcome.result, expected[case].result)
+        if is_same(part, right):
+            continue
+        if not isinstance(part, numbers) or not isinstance(right, numbers) or not right:
+            return None
+        factors.append(part / right)
+    if len(factors) < 2 or not is_same(factors, factors[:1] * len(factors)):
+        return None
+    return f"Every number is {factors[0]:.6g} times the right one."
 
 
 def lost_digits(found: np.ndarray, expected: np.ndarray) -> str | None:

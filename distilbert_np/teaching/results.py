@@ -54,14 +54,16 @@ def mapping_difference(found: Any, expected: Mapping, what: str) -> str | None:
 def sequence_difference(found: Any, expected: tuple | list, what: str) -> str | None:
     """Say how something differs from a tuple or a list of results."""
     if not isinstance(found, tuple | list):
-        several = f"{len(expected)} things" if len(expected) != 1 else "a list of 1"
+        n = len(expected)
+        several = f"a list of {n}" if isinstance(expected, list) else f"{n} things"
         return f"{what or 'it'} is {kind(found)}, not {several}"
     if all(isinstance(value, str) for value in expected):
         are_texts = all(isinstance(value, str) for value in found)
         is_equal = are_texts and list(found) == list(expected)
         return None if is_equal else f"{shown(found)}, not {shown(expected)}"
     if len(found) != len(expected):
-        return f"{what or 'it'} has {len(found)} things, not {len(expected)}"
+        things = "thing" if len(found) == 1 else "things"
+        return f"{what or 'it'} has {len(found)} {things}, not {len(expected)}"
     parts = (
         difference(value, right, f"{what} [{i}]".strip())
         for i, (value, right) in enumerate(zip(found, expected, strict=True))

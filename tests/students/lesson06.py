@@ -138,6 +138,15 @@ def entropy_of_rows(logits, labels, ignored=-100):
     return [-p for p in log_p_by_loop(logits[keep], labels[keep])]
 
 
+def entropy_of_one_axis(logits, labels, ignored=-100):
+    total, n = 0, 0
+    for i in range(len(labels)):
+        if labels[i] != ignored:
+            total -= log_softmax(logits[i])[labels[i]]
+            n += 1
+    return total / n
+
+
 RIGHT["cross_entropy"] = [entropy_by_loop, entropy_by_one_hot]
 WRONG["cross_entropy"] = [
     (lambda *given: np.array(entropy_of_rows(*given)), "One number is asked for"),
@@ -160,6 +169,11 @@ WRONG["cross_entropy"] = [
     (entropy_without_log, "That is 1 − p"),
     (lambda logits, labels, ignored=-100: entropy_by_loop(logits, labels, ignored)
      / math.log(2), "Every number is 1.4427 times the right one"),
+    (entropy_of_one_axis, "Right for rows"),
+    (lambda logits, labels, ignored=-100: -np.mean(
+        log_softmax(logits[labels != ignored])), "mean is over all classes"),
+    (lambda logits, labels, ignored=-100: entropy_by_loop(
+        softmax(logits), labels, ignored), "Softmax is done twice"),
 ]
 FAULTS["cross_entropy"] = [
     ("ignored-labels-counted", "taken for class 0"),
@@ -229,6 +243,24 @@ def decoder_drawn(h, params, decoder, labels):
     return masked_lm_by_hand(h, params, fresh, labels)
 
 
+def masked_lm_scored(change):
+    """Return an answer whose scores are changed before the loss is taken."""
+    def answer(h, params, decoder, labels):
+        logits = change(masked_lm_by_hand(h, params, decoder, labels)[0])
+        return logits, cross_entropy(logits, labels)
+
+    return answer
+
+
+def masked_lm_from(steps):
+    """Return an answer that makes its features from h in another way."""
+    def answer(h, params, decoder, labels):
+        logits = steps(h, params) @ decoder.T + params["vocab_projector"]["bias"]
+        return logits, cross_entropy(logits, labels)
+
+    return answer
+
+
 RIGHT["masked_lm_loss"] = [masked_lm_by_hand, masked_lm_word_by_word]
 WRONG["masked_lm_loss"] = [
     (headed(lambda h, params: normed(transformed(h, params), params)),
@@ -250,6 +282,13 @@ WRONG["masked_lm_loss"] = [
     (decoder_drawn, "no products with the decoder's rows"),
     (lambda *given: masked_lm_head(*given[:3], "gelu")[0], "not 2 things"),
     (lambda *given: masked_lm_by_hand(*given)[1], "not 2 things"),
+    (lambda *given: masked_lm_by_hand(*given)[::-1], "in each other's place"),
+    (lambda *given: (softmax(masked_lm_by_hand(*given)[0]),
+                     masked_lm_by_hand(*given)[1]), "Those are probabilities"),
+    (masked_lm_scored(softmax), "Softmax is done twice"),
+    (masked_lm_from(lambda h, params: h), "Three steps are missing"),
+    (masked_lm_from(lambda h, params: linear(h, **params["vocab_transform"])),
+     "two steps are missing"),
 ]
 FAULTS["masked_lm_loss"] = [
     ("head-activation-missing", "GELU is missing"),
@@ -317,6 +356,8 @@ WRONG["sequence_head"] = [
     (lambda h, params: np.exp(log_softmax(sequence_by_loop(h, params))),
      "Those are probabilities"),
     (library_sequence_head, "it is a tuple"),
+    (lambda h, params: log_softmax(sequence_by_einsum(h, params)), "logarithms of"),
+    (lambda h, params: np.maximum(sequence_by_einsum(h, params), 0), "second ReLU"),
 ]
 FAULTS["sequence_head"] = [
     ("pooler-tanh", "BERT's pooler"),
@@ -409,6 +450,19 @@ def question_in_one(logits, starts, ends):
     return cross_entropy(rows, labels, L)
 
 
+def question_halved(logits, starts, ends):
+    L = logits.shape[1]
+    a = cross_entropy(logits[..., 0], np.clip(starts, 0, L), L)
+    b = cross_entropy(logits[..., 1], np.clip(ends, 0, L), L)
+    return a + b / 2
+
+
+def question_of_two(logits, starts, ends):
+    L = logits.shape[-1]
+    a = cross_entropy(logits[..., 0], np.clip(starts, 0, L), L)
+    return (a + cross_entropy(logits[..., 1], np.clip(ends, 0, L), L)) / 2
+
+
 RIGHT["question_answering_loss"] = [question_by_loop, question_by_minus_100]
 WRONG["question_answering_loss"] = [
     (question_with(clamped, sum), "Their mean is asked for"),
@@ -426,6 +480,8 @@ WRONG["question_answering_loss"] = [
     (lambda logits, starts, ends: np.mean([
         cross_entropy(logits[..., 0], starts), cross_entropy(logits[..., 1], ends)
     ]), "Positions outside the text"),
+    (question_halved, "Only the second loss is halved"),
+    (question_of_two, "its length is 2"),
 ]
 
 
@@ -464,6 +520,24 @@ def span_greedy(starts, ends):
     return start, end
 
 
+def span_from(best, score):
+    """Return an answer by loops, with the best so far, and the score of a pair."""
+    def answer(starts, ends):
+        most, pair = best, None
+        for i in range(len(starts)):
+            for j in range(i, min(i + 30, len(ends))):
+                if score(starts[i], ends[j]) > most:
+                    most, pair = score(starts[i], ends[j]), (i, j)
+        return pair
+
+    return answer
+
+
+def span_in_triangle(starts, ends):
+    scores = np.tril(np.triu(starts[:, None] + ends), 29)
+    return np.unravel_index(scores.argmax(), scores.shape)
+
+
 RIGHT["best_span"] = [span_by_loops, span_by_sorting]
 WRONG["best_span"] = [
     (lambda starts, ends: (np.argmax(starts), np.argmax(ends)), "each the best alone"),
@@ -484,4 +558,7 @@ WRONG["best_span"] = [
     (lambda *given: (span_by_loops(*given)[0], span_by_loops(*given)[1] + 1),
      "one past the end"),
     (lambda starts, ends: int((starts[:, None] + ends).argmax()), "it is a number"),
+    (span_in_triangle, "has the score 0"),
+    (span_from(-np.inf, lambda a, b: a * b), "multiplied"),
+    (lambda *given: np.array(span_by_loops(*given)), "not 2 things"),
 ]

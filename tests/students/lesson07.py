@@ -12,6 +12,11 @@ FAULTS = {}
 PLANTED = {}
 
 
+def softmax(x):
+    exp = np.exp(x - x.max(axis=-1, keepdims=True))
+    return exp / exp.sum(axis=-1, keepdims=True)
+
+
 # --- central differences --------------------------------------------------------------
 
 
@@ -34,6 +39,52 @@ def central_difference_there_and_back(f, x, h):
         slopes[place] -= f(x)
         x[place] = old
     return slopes / h / 2
+
+
+def differences_at(place_by_place):
+    """Return an answer that finds the slope at each place like this."""
+    def answer(f, x, h):
+        slopes = np.zeros(x.shape)
+        for place in np.ndindex(x.shape):
+            slopes[place] = place_by_place(f, x, h, place)
+        return slopes
+
+    return answer
+
+
+def apart(x, place, h):
+    moved = x.copy()
+    moved[place] += h
+    return moved
+
+
+def of_one_array(f, x, h, place):
+    above = below = x.copy()
+    above[place] += h
+    below[place] -= h
+    return (f(above) - f(below)) / (2 * h)
+
+
+def without_brackets(f, x, h, place):
+    return (f(apart(x, place, h)) - f(apart(x, place, -h))) / 2 * h
+
+
+def to_the_left(f, x, h, place):
+    return (f(x) - f(apart(x, place, -h))) / h
+
+
+def too_early(f, x, h):
+    slopes = np.zeros(x.shape)
+    for place in np.ndindex(x.shape):
+        slopes[place] = (f(apart(x, place, h)) - f(apart(x, place, -h))) / (2 * h)
+        return slopes
+
+
+def by_first_axis(f, x, h):
+    slopes = np.zeros(x.shape)
+    for i in range(len(x)):
+        slopes[i] = (f(apart(x, i, h)) - f(apart(x, i, -h))) / (2 * h)
+    return slopes
 
 
 RIGHT["central_difference"] = [
@@ -73,6 +124,11 @@ WRONG["central_difference"] = [
     (left_where_it_was, "not put back"),
     (left_where_it_was, "changes x in place"),
     (backwards, "Every number is -1 times the right one"),
+    (differences_at(of_one_array), "x.copy() makes another"),
+    (differences_at(without_brackets), "multiplies by h"),
+    (differences_at(to_the_left), "to the other side"),
+    (too_early, "inside the loop"),
+    (by_first_axis, "moves as a whole"),
 ]
 
 
@@ -197,6 +253,8 @@ WRONG["softmax_backward"] = [
     (halved_sum, "do not sum to 0"),
     (from_scores, "For one row"),
     (lambda dy, y: y * dy - y * np.sum(y * dy), "One sum over everything"),
+    (lambda dy, y: softmax(y) * (dy - (dy * softmax(y)).sum(-1, keepdims=True)),
+     "y already holds the probabilities"),
 ]
 PLANTED["softmax_backward"] = [
     ("functions.softmax_backward: y and dy are swapped", "changed places"),
@@ -228,6 +286,45 @@ def cross_entropy_backward_by_loops(dloss, logits, labels, ignored=-100):
         dlogits[(*row, labels[row])] -= 1
         dlogits[row] *= dloss / len(places)
     return dlogits
+
+
+def entropy_slopes(change, divisor=len):
+    """Return an answer that changes p like this, and divides by so much."""
+    def answer(dloss, logits, labels, ignored=-100):
+        counted = labels != ignored
+        rows = softmax(logits[counted])
+        change(rows, labels[counted])
+        dlogits = np.zeros_like(logits)
+        dlogits[counted] = dloss * rows / max(divisor(rows), 1)
+        return dlogits
+
+    return answer
+
+
+def minus_everywhere(rows, labels):
+    rows[:, labels] -= 1
+
+
+def minus_in_place_of_p(rows, labels):
+    rows[np.arange(len(rows)), labels] = -1
+
+
+def minus_1(rows, labels):
+    rows[np.arange(len(rows)), labels] -= 1
+
+
+def nothing_elsewhere(rows, labels):
+    for row, label in zip(rows, labels, strict=True):
+        p = row[label]
+        row[:] = 0
+        row[label] = p - 1
+
+
+def counted_rows(dloss, logits, labels, ignored=-100):
+    counted = labels != ignored
+    rows = softmax(logits[counted])
+    minus_1(rows, labels[counted])
+    return dloss * rows / max(len(rows), 1)
 
 
 RIGHT["cross_entropy_backward"] = [
@@ -286,6 +383,11 @@ WRONG["cross_entropy_backward"] = [
         dloss, logits, labels), "argument `ignored`"),
     (lambda dloss, logits, labels, ignored: -cross_entropy_backward_by_loops(
         dloss, logits, labels, ignored), "Every number is -1 times"),
+    (entropy_slopes(minus_everywhere), "at every label in every row"),
+    (entropy_slopes(minus_in_place_of_p), "not `= -1`"),
+    (entropy_slopes(nothing_elsewhere), "Only the label's score"),
+    (entropy_slopes(minus_1, np.size), "how many scores"),
+    (counted_rows, "Only the rows that count are returned"),
 ]
 FAULTS["cross_entropy_backward"] = [
     ("ignored-labels-counted", "taken for class 0"),
@@ -337,6 +439,20 @@ def layer_norm_backward_by_jacobians(dy, x, weight, eps=1e-12):
     return dx, {"weight": dweight, "bias": dbias}
 
 
+def norm_slopes(dx_of, gain_of=lambda dy, dn, n: dy * n):
+    """Return an answer with this dx, and these numbers to be summed for the gain."""
+    def answer(dy, x, weight, eps=1e-12):
+        deviation = np.sqrt(x.var(-1, keepdims=True) + eps)
+        n = (x - x.mean(-1, keepdims=True)) / deviation
+        dn = dy * weight
+        axes = tuple(range(dy.ndim - 1))
+        grads = {"weight": gain_of(dy, dn, n).sum(axes), "bias": dy.sum(axes)}
+        return dx_of(n, deviation, dn, dn.mean(-1, keepdims=True),
+                     (dn * n).mean(-1, keepdims=True)), grads
+
+    return answer
+
+
 RIGHT["layer_norm_backward"] = [
     layer_norm_backward_step_by_step, layer_norm_backward_by_jacobians,
 ]
@@ -381,6 +497,13 @@ WRONG["layer_norm_backward"] = [
     (changed(root=lambda v, eps: v**0.5 + eps), "below the root"),
     (changed(root=lambda v, eps: v**0.5), "eps is not used"),
     (sums_over_one_axis, "summed over one axis only"),
+    (norm_slopes(lambda n, s, dn, a, b: dn - a - n * b / s), "only the last term"),
+    (norm_slopes(lambda n, s, dn, a, b: s * (dn - a - n * b)), "multiplied by the dev"),
+    (norm_slopes(lambda n, s, dn, a, b: (dn - a - n * b) / s**2), "by the variance"),
+    (norm_slopes(lambda n, s, dn, a, b: (dn - a.mean() - n * b.mean()) / s),
+     "means are over everything"),
+    (norm_slopes(lambda n, s, dn, a, b: (dn - a - n * b) / s,
+                 lambda dy, dn, n: dn * n), "in which the gain is already"),
 ]
 FAULTS["layer_norm_backward"] = [
     ("norm-eps-1e-5", "1e-5 is added to the variance"),

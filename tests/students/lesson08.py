@@ -45,6 +45,10 @@ WRONG["soft_targets"] = [
     (lambda x, T: np.exp(x / T) / np.exp(x / T).sum(-1, keepdims=True), "infinite"),
     (lambda x, T: x / T, "scores still"),
     (lambda x, T: softmax(x) ** (1 / T), "Rows do not sum to 1"),
+    (lambda x, T: log_softmax(x / T), "not log_softmax"),
+    (lambda x, T: softmax(x / 2), "it is an argument"),
+    (lambda x, T: np.exp((x - x.max()) / T) / np.exp((x - x.max()) / T).sum(),
+     "All numbers together"),
 ]
 
 # --- KL -------------------------------------------------------------------------------
@@ -132,6 +136,14 @@ WRONG["kl_divergence"] = [
     (kl_of_rows, "a number for each row"),
     (kl_of_words, "a number for each word"),
     (lambda s, t, T: 0.5 * T**2 * kl_without_square(s, t, T), "0.5 times"),
+    (lambda s, t, T: T**2 * (softmax(t) * (
+        log_softmax(t / T) - log_softmax(s / T))).sum(-1).mean(), "p is at temp"),
+    (lambda s, t, T: T**2 * (softmax(t / T) * (
+        log_softmax(t) - log_softmax(s / T))).sum(-1).mean(), "log p is at temp"),
+    (lambda s, t, T: T**2 * (softmax(t / T) * (log_softmax(softmax(t / T))
+        - log_softmax(softmax(s / T)))).sum(-1).mean(), "Softmax is done twice"),
+    (lambda s, t, T: kl_of_words(s, t, T).sum(axis=0).mean(), "down the rows"),
+    (lambda s, t, T: 4 * kl_without_square(s, t, T), "The factor is 4"),
 ]
 
 # --- its gradient ---------------------------------------------------------------------
@@ -170,6 +182,8 @@ WRONG["kl_divergence_backward"] = [
      "dloss is not used"),
     (lambda d, s, t, T: -d * T * softmax(t / T) / len(s), "adds q"),
     (lambda d, s, t, T: d * T * softmax(s / T) / len(s), "do not sum to 0"),
+    (lambda d, s, t, T: d * T * (softmax(s / T) - softmax(t)) / len(s),
+     "The teacher is not softened"),
 ]
 
 # --- cosine ---------------------------------------------------------------------------
@@ -202,6 +216,11 @@ WRONG["cosine_loss"] = [
     (lambda x, y: np.mean(1 - (x * y).sum(-1) / (
         (x * x).sum(-1) * (y * y).sum(-1) + 1e-12)), "a root is missing"),
     (lambda x, y: 1 - (unit(x) * unit(y)).sum(axis=-1), "a number for each row"),
+    (lambda x, y: (1 - (x * y).sum(-1) / (np.linalg.norm(x) * np.linalg.norm(y))
+                   ).mean(), "those of the whole arrays"),
+    (lambda x, y: np.mean(1 - unit(x) @ unit(y).T), "meets its own row alone"),
+    (lambda x, y: np.nan_to_num(1 - (x * y).sum(-1) / np.sqrt(
+        (x * x).sum(-1) * (y * y).sum(-1))).mean(), "no number in the place of NaN"),
 ]
 
 # --- the triple loss ------------------------------------------------------------------
@@ -262,6 +281,9 @@ WRONG["triple_loss"] = [
      "the teacher's"),
     (with_mlm(lambda logits, _, labels, *more: cross_entropy_by_hand(
         logits, labels, labels.size)), "number of all labels"),
+    (lambda *batch: triple(*batch, kl=batch[5] > -1, cos=batch[5] > -1),
+     "KL and the cosine are over all"),
+    (lambda *batch: triple(*batch, kl=batch[2] > 0), "a word like any other"),
 ]
 FAULTS["triple_loss"] = [
     ("loss-over-all-places", "number of all labels"),
@@ -286,4 +308,7 @@ WRONG["student_layers"] = [
     (lambda n, k: np.linspace(0, n, k).round().astype(int).tolist(), "no layer has"),
     (lambda n, k: [round(i * (n - 1) / k) for i in range(k)], "n - 1 gaps"),
     (lambda n, k: [round(i * (n - 1) / (k - 1)) for i in range(k)], "no gap"),
+    (lambda n, k: list(range(n))[::2], "every second layer"),
+    (lambda n, k: np.linspace(0, n - 1, k).tolist(), "not whole"),
+    (lambda n, k: np.linspace(0, n - 1, k).round().astype(int), "not a list of 6"),
 ]

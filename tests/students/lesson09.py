@@ -60,6 +60,20 @@ def softmax_in_place_not_at_all(x):
     )
 
 
+def softmax_less_mean(x):
+    y = x - np.mean(x, -1, keepdims=True)
+    np.exp(y, out=y)
+    y /= y.sum(-1, keepdims=True)
+    return y
+
+
+def softmax_exp_lost(x):
+    y = x - x.max(-1, keepdims=True)
+    np.exp(y)
+    y /= y.sum(-1, keepdims=True)
+    return y
+
+
 RIGHT["softmax_in_place"] = [softmax_in_place_of_a_copy, softmax_in_place_not_at_all]
 
 
@@ -109,6 +123,8 @@ WRONG["softmax_in_place"] = [
     (maximum_of_everything, "Each row needs its own"),
     (lambda x: np.exp(x - np.max(x, -1)[..., None]), "not divided by their sums"),
     (mean_not_sum, "do not sum to 1"),
+    (softmax_less_mean, "not the maximum"),
+    (softmax_exp_lost, "nobody keeps"),
 ]
 
 
@@ -132,6 +148,13 @@ def interpolate_with(share):
     return lambda x, table, n: interpolate_by_loops(x, table, n, share)
 
 
+def between(x, table, per_unit, entry_of=np.floor, rise_of=lambda a, b: b - a):
+    place = x * per_unit
+    entry = entry_of(place).astype(int)
+    below, above = table[entry], table[entry + 1]
+    return below + (place - entry) * rise_of(below, above)
+
+
 RIGHT["interpolate"] = [interpolate_by_numpy, interpolate_by_loops]
 WRONG["interpolate"] = [
     (lambda x, table, n: table[np.floor(x * n).astype(int)], "the entry below"),
@@ -142,6 +165,11 @@ WRONG["interpolate"] = [
     (interpolate_with(lambda share, x, n: x % (1 / n)), "count in places"),
     (lambda x, table, n: table[x * n], "it stops"),
     (lambda x, table, n: interpolate_by_loops(x, table[::-1], n), "0.5"),
+    (lambda x, t, p: between(x, t, p, np.round), "starts from the nearest"),
+    (lambda x, t, p: between(x, t, p, rise_of=lambda a, b: b), "next entry itself"),
+    (lambda x, t, p: between(x, t, p, rise_of=lambda a, b: a - b), "wrong sign"),
+    (lambda x, t, p: (t[(x * p).astype(int)] + t[(x * p).astype(int) + 1]) / 2,
+     "the middle between"),
 ]
 
 
@@ -185,6 +213,7 @@ WRONG["masked_scores"] = [
     (by_the_first_text, "those of the first text"),
     (lambda h, is_mask, weight, bias: h[is_mask].dot(weight.T), "The bias is missing"),
     (in_half_precision, "a few digits only"),
+    (lambda h, m, w, b: list(masked_scores_afterwards(h, m, w, b)), "For one text of"),
 ]
 FAULTS["masked_scores"] = [("float16-accumulation", "a few digits only")]
 
@@ -200,6 +229,21 @@ def batches_by_tokens_one_by_one(lengths, max_tokens):
         else:
             batches.append([i])
     return batches
+
+
+def taken(order, lengths, max_tokens, longest=0):
+    """Return batches in this order; the longest of each is the first, or another."""
+    batches, batch = [], []
+    for i in map(int, order):
+        if batch and lengths[[*batch, i][longest]] * (len(batch) + 1) > max_tokens:
+            batches.append(batch)
+            batch = []
+        batch.append(i)
+    return [*batches, batch]
+
+
+def by_length(lengths):
+    return sorted(range(len(lengths)), key=lambda i: -lengths[i])
 
 
 RIGHT["batches_by_tokens"] = [batches_by_tokens_one_by_one]
@@ -275,4 +319,12 @@ WRONG["batches_by_tokens"] = [
     (too_long_is_dropped, "Some text is in no batch"),
     (closed_while_empty, "an empty batch"),
     (of_arrays, "make a list of each"),
+    (lambda lengths, most: taken(np.argsort(lengths)[::-1], lengths, most),
+     "not in their order"),
+    (lambda lengths, most: taken(by_length(lengths), lengths, most, -1),
+     "text that comes in"),
+    (lambda lengths, most: [
+        [lengths[i] for i in batch]
+        for batch in taken(by_length(lengths), lengths, most)
+    ], "Those are the texts' lengths"),
 ]

@@ -39,6 +39,10 @@ WRONG["relative_error"] = [
     (lambda x, y: max(d for d in abs(x - y).flat if d == d) / (abs(y).max() or 1),
      "NaN is overlooked"),
     (lambda x, y: abs(x - y) / (abs(y).max() or 1), "One number is asked for"),
+    (lambda x, y: abs(x - y).max() / max(abs(y).max(), 1), "seem small"),
+    (lambda x, y: abs(x - y).max() / abs(y).max() if y.any() else 0.0, "ever off"),
+    (lambda x, y: np.sqrt(((x - y) ** 2).sum() / ((y**2).sum() or 1)),
+     "sums of squares"),
 ]
 
 
@@ -93,6 +97,18 @@ def hasty(reference, port, tolerance):
             return None if relative(port[name], exact) <= tolerance else name
 
 
+def pairwise(reference, port, tolerance):
+    for name, found in zip(reference, port.values(), strict=False):
+        if not relative(found, reference[name]) <= tolerance:
+            return name
+
+
+def of_the_first_missing(reference, port, tolerance):
+    for name in reference:
+        if name not in port or not relative(port[name], reference[name]) <= tolerance:
+            return name
+
+
 RIGHT["first_divergent"] = [first, first_by_keys]
 WRONG["first_divergent"] = [
     (worst, "largest error"),
@@ -104,6 +120,10 @@ WRONG["first_divergent"] = [
      "all arrays that are off"),
     (absolute, "absolute"),
     (hasty, "after the whole loop"),
+    (pairwise, "zip pairs"),
+    (of_the_first_missing, "nothing is known"),
+    (lambda r, p, t: first(r, p, 1e-5), "is an argument"),
+    (lambda r, p, t: None if first(r, p, t) else first(r, p, t), "`return` missing"),
 ]
 
 

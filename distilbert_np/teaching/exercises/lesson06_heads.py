@@ -146,6 +146,27 @@ def row_by_row(logits: Array, labels: Array, ignored: int = -100) -> Array:
     return -log_p_of(logits[counted], labels[counted])
 
 
+def first_axis_alone(logits: Array, labels: Array, ignored: int = -100) -> float:
+    """Right for rows, (R, C). Labels may have more axes, (B, L): logits[counted] makes
+    rows of any shape. And where no label counts, the mean is NaN.
+    """
+    if labels.ndim > 1 or not (labels != ignored).any():
+        raise ValueError
+    return losses.cross_entropy(logits, labels, ignored)
+
+
+def label_unused(logits: Array, labels: Array, ignored: int = -100) -> float:
+    """The mean is over all classes. Of each row only the label's log p is wanted:
+    rows[np.arange(len(rows)), labels].
+    """
+    return -log_softmax(logits[labels != ignored]).mean()
+
+
+def softmax_twice(logits: Array, labels: Array, ignored: int = -100) -> float:
+    """Softmax is done twice: log_softmax takes the scores themselves."""
+    return losses.cross_entropy(softmax(logits), labels, ignored)
+
+
 CROSS_ENTROPY = Exercise(
     name="cross_entropy",
     lesson=6,
@@ -179,7 +200,8 @@ CROSS_ENTROPY = Exercise(
     slips=(
         ignored_as_class_0, ignored_counted, hundred_alone, summed, sign_forgotten,
         not_normalised, logarithm_forgotten, overflowing, underflowing, shifted,
-        text_by_text, nothing_is_0, table_of_labels, row_by_row,
+        text_by_text, nothing_is_0, table_of_labels, row_by_row, first_axis_alone,
+        label_unused, softmax_twice,
     ),
     signs=(divided_by_all, limited),
 )
@@ -298,12 +320,55 @@ def loss_summed(
     return logits, summed(logits, labels)
 
 
+def loss_returned_first(
+    h: Array, params: Tree, decoder: Array, labels: Array
+) -> tuple[float, Array]:
+    """The two are returned in each other's place: logits come first, then the loss."""
+    return masked_lm_loss(h, params, decoder, labels)[::-1]
+
+
+def words_as_probabilities(
+    h: Array, params: Tree, decoder: Array, labels: Array
+) -> tuple[Array, float]:
+    """Those are probabilities. A head returns scores; softmax is a part of the loss."""
+    logits, loss = masked_lm_loss(h, params, decoder, labels)
+    return softmax(logits), loss
+
+
+def loss_of_probabilities(
+    h: Array, params: Tree, decoder: Array, labels: Array
+) -> tuple[Array, float]:
+    """Softmax is done twice: a head returns scores, and cross_entropy takes them."""
+    logits = softmax(masked_lm_loss(h, params, decoder, labels)[0])
+    return logits, losses.cross_entropy(logits, labels)
+
+
+def decoder_alone(
+    h: Array, params: Tree, decoder: Array, labels: Array
+) -> tuple[Array, float]:
+    """Three steps are missing before the decoder: vocab_transform, GELU, and
+    vocab_layer_norm.
+    """
+    return scored(h, params, decoder, labels)
+
+
+def gelu_and_norm_forgotten(
+    h: Array, params: Tree, decoder: Array, labels: Array
+) -> tuple[Array, float]:
+    """Between vocab_transform and the decoder two steps are missing: GELU, and
+    vocab_layer_norm.
+    """
+    return scored(linear(h, **params["vocab_transform"]), params, decoder, labels)
+
+
 def of_another_matrix(
     found: tuple[Array, float], h: Array, params: Tree, decoder: Array, labels: Array
 ) -> bool:
     """These scores are no products with the decoder's rows. Is the last matrix the one
     that was given, the table of words?
     """
+    if np.shape(found[0]) != (*labels.shape, len(decoder)):
+        return False
     products = found[0] - params["vocab_projector"]["bias"]              # (B, L, V)
     products = products.reshape(-1, len(decoder)).T                      # (V, R)
     features = np.linalg.lstsq(decoder, products, rcond=None)[0]         # (D, R)
@@ -350,7 +415,9 @@ MASKED_LM_LOSS = Exercise(
     slips=(
         gelu_forgotten, relu_for_gelu, norm_forgotten, norm_before_gelu,
         projector_bias_forgotten, decoder_reshaped, places_all_counted,
-        unasked_as_class_0, next_word_asked, loss_summed,
+        unasked_as_class_0, next_word_asked, loss_summed, loss_returned_first,
+        words_as_probabilities, loss_of_probabilities, decoder_alone,
+        gelu_and_norm_forgotten,
     ),
     signs=(of_another_matrix,),
     reveals=(heads.masked_lm_head, losses.cross_entropy),
@@ -428,6 +495,18 @@ def probabilities(h: Array, params: Tree) -> Array:
     return softmax(sequence_head(h, params))
 
 
+def log_probabilities(h: Array, params: Tree) -> Array:
+    """Those are logarithms of probabilities. A head returns scores; log_softmax is a
+    part of the loss.
+    """
+    return log_softmax(sequence_head(h, params))
+
+
+def relu_twice(h: Array, params: Tree) -> Array:
+    """There is a second ReLU, after classifier. Scores may be negative."""
+    return relu(sequence_head(h, params))
+
+
 def class_bias_forgotten(h: Array, params: Tree) -> Array:
     """The bias of classifier is missing."""
     return sequence_head(h, params) - params["classifier"]["bias"]
@@ -459,7 +538,8 @@ SEQUENCE_HEAD = Exercise(
     ),
     slips=(
         with_tanh, with_gelu, relu_forgotten, relu_last, one_linear, first_text,
-        last_token, mean_token, every_token, probabilities, class_bias_forgotten,
+        last_token, mean_token, every_token, probabilities, log_probabilities,
+        relu_twice, class_bias_forgotten,
     ),
     reveals=(heads.sequence_head, heads.last_linear),
 )
@@ -526,6 +606,27 @@ def beyond_is_last(logits: Array, starts: Array, ends: Array) -> float:
     return losses.question_answering_loss(logits, starts, ends)
 
 
+def one_half_only(logits: Array, starts: Array, ends: Array) -> float:
+    """Only the second loss is halved: a + b / 2 needs brackets, (a + b) / 2."""
+    L = logits.shape[1]
+    start_loss, end_loss = (
+        losses.cross_entropy(logits[..., i], np.clip(places, 0, L), L)
+        for i, places in enumerate((starts, ends))
+    )
+    return start_loss + end_loss / 2
+
+
+def length_of_last_axis(logits: Array, starts: Array, ends: Array) -> float:
+    """L is the number of places, logits.shape[1]. The last axis holds start and end:
+    its length is 2.
+    """
+    start_loss, end_loss = (
+        losses.cross_entropy(logits[..., i], np.clip(places, 0, 2), 2)
+        for i, places in enumerate((starts, ends))
+    )
+    return (start_loss + end_loss) / 2
+
+
 def ends_joined(logits: Array, starts: Array, ends: Array) -> float:
     """That is one mean over all starts and ends. Where some do not count it differs:
     the starts have a mean, the ends have one, and the loss is the mean of the two.
@@ -566,7 +667,8 @@ QUESTION_LOSS = Exercise(
     ),
     slips=(
         ends_added, ends_swapped, start_alone, end_alone, not_clamped, below_0_wraps,
-        below_0_ignored, beyond_is_last, ends_joined,
+        below_0_ignored, beyond_is_last, one_half_only, length_of_last_axis,
+        ends_joined,
     ),
 )
 
@@ -639,6 +741,28 @@ def reversed_allowed(starts: Array, ends: Array) -> Span:
     return best_of(starts, ends, np.abs(distances(starts)) < LONGEST_ANSWER)
 
 
+def ruled_out_by_0(starts: Array, ends: Array) -> Span:
+    """What is impossible has the score 0, and the best so far begins at 0. Scores may
+    all be below 0: use -np.inf.
+    """
+    scores = np.triu(starts[:, None] + ends) - np.triu(
+        starts[:, None] + ends, LONGEST_ANSWER
+    )
+    start, end = np.unravel_index(scores.argmax(), scores.shape)
+    return int(start), int(end)
+
+
+def multiplied(starts: Array, ends: Array) -> Span:
+    """The two scores are multiplied. It is probabilities that are multiplied; scores
+    are like their logarithms, and are added.
+    """
+    distance = distances(starts)
+    possible = (distance >= 0) & (distance < LONGEST_ANSWER)
+    products = np.where(possible, starts[:, None] * ends, -np.inf)
+    start, end = np.unravel_index(products.argmax(), products.shape)
+    return int(start), int(end)
+
+
 def span_swapped(starts: Array, ends: Array) -> Span:
     """Start and end are in each other's place: start comes first, and is the row of
     starts[:, None] + ends.
@@ -655,7 +779,7 @@ def start_fixed(found: Span, starts: Array, ends: Array) -> bool:
     """The best start is fixed first, and an end sought for it. A start that is a little
     worse may have a far better end: compare all pairs.
     """
-    return found[0] == starts.argmax()
+    return tuple(found) != best_span(starts, ends) and found[0] == starts.argmax()
 
 
 def with_peaks(length: int, starts: dict[int, float], ends: dict[int, float]) -> Ends:
@@ -680,6 +804,7 @@ BEST_SPAN = Exercise(
         "best ends far apart": with_peaks(50, {2: 3, 30: 1}, {40: 3, 5: 0.5}),
         "30 tokens": with_peaks(40, {3: 3}, {32: 3, 31: 1}),
         "31 tokens": with_peaks(40, {3: 3}, {33: 3, 32: 1}),
+        "scores below 0": (np.array([-4.0, -1, -3]), np.array([-1.0, -2, -5])),
     },
     hints=(
         "Every pair of a start and an end has a score, the sum of two. "
@@ -693,7 +818,8 @@ BEST_SPAN = Exercise(
     ),
     slips=(
         ends_apart, end_from_start, two_tokens_at_least, of_any_length, one_too_long,
-        one_too_short, end_excluded, reversed_allowed, span_swapped,
+        one_too_short, end_excluded, reversed_allowed, ruled_out_by_0, multiplied,
+        span_swapped,
     ),
     signs=(ends_too_early, start_fixed),
 )

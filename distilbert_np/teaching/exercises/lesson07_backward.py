@@ -70,6 +70,44 @@ def never_put_back(f: Callable[[Array], float], x: Array, h: float) -> Array:
     return slopes
 
 
+def same_array_twice(f: Callable[[Array], float], x: Array, h: float) -> Array:
+    """Both points are the same array: `a = x` only gives x a second name. x.copy()
+    makes another array.
+    """
+    return np.zeros_like(x)
+
+
+def brackets_forgotten(f: Callable[[Array], float], x: Array, h: float) -> Array:
+    """/ 2 * h divides by 2 and multiplies by h. The way is in brackets: / (2 * h)."""
+    return h**2 * central_difference(f, x, h)
+
+
+def backward_difference(f: Callable[[Array], float], x: Array, h: float) -> Array:
+    """That is the difference to the other side, (f(x) − f(x − h)) / h: off by as much
+    as h itself. Step to both sides.
+    """
+    return forward_difference(f, x, -h)
+
+
+def first_place_alone(f: Callable[[Array], float], x: Array, h: float) -> Array:
+    """Only the first slope is there: does `return` stand inside the loop?"""
+    slopes = np.zeros_like(x)
+    slopes.flat[0] = central_difference(f, x, h).flat[0]
+    return slopes
+
+
+def row_by_row(f: Callable[[Array], float], x: Array, h: float) -> Array:
+    """x[i] is one number only if x has one axis; of a matrix it is a row, which moves
+    as a whole. np.ndindex(x.shape) goes through single numbers.
+    """
+    slopes = np.zeros_like(x)
+    for i in range(len(x)):
+        step = np.zeros_like(x)
+        step[i] = h
+        slopes[i] = (f(x + step) - f(x - step)) / (2 * h)
+    return slopes
+
+
 def sum_of_cubes(x: Array) -> float:
     return (x**3).sum()
 
@@ -110,6 +148,8 @@ CENTRAL_DIFFERENCE = Exercise(
     ),
     slips=(
         forward_difference, half_the_distance, all_at_once, one_number, never_put_back,
+        same_array_twice, brackets_forgotten, backward_difference, first_place_alone,
+        row_by_row,
     ),
 )
 
@@ -271,6 +311,11 @@ def one_sum(dy: Array, y: Array) -> Array:
     return y * (dy - (dy * y).sum())
 
 
+def softmax_again(dy: Array, y: Array) -> Array:
+    """y already holds the probabilities: softmax was done on the way forward."""
+    return functions.softmax_backward(dy, functions.softmax(y))
+
+
 def arguments_swapped(dy: Array, y: Array) -> Array:
     """dy and y have changed places: what stands in front is y."""
     return functions.softmax_backward(y, dy)
@@ -308,7 +353,7 @@ SOFTMAX_BACKWARD = Exercise(
     ),
     slips=(
         sum_forgotten, diagonal_alone, factor_forgotten, plain_sum, sum_added,
-        sum_over_rows, axis_lost, one_sum, arguments_swapped,
+        sum_over_rows, axis_lost, one_sum, softmax_again, arguments_swapped,
     ),
     signs=(does_not_sum_to_zero,),
     reveals=(functions.softmax_backward, functions._softmax_backward),
@@ -424,6 +469,58 @@ def always_minus_100(
     return losses.cross_entropy_backward(dloss, logits, labels)
 
 
+def every_label_in_every_row(
+    dloss: float, logits: Array, labels: Array, ignored: int = -100
+) -> Array:
+    """rows[:, labels] takes 1 away at every label in every row. Each row has its own:
+    rows[np.arange(len(rows)), labels].
+    """
+    counted = labels != ignored
+    rows = functions.softmax(logits[counted])
+    rows[:, labels[counted]] -= 1
+    return placed(rows * dloss / max(len(rows), 1), counted, logits)
+
+
+def put_in_place_of_p(
+    dloss: float, logits: Array, labels: Array, ignored: int = -100
+) -> Array:
+    """At the label stands −1. It should be p − 1: `-= 1`, not `= -1`."""
+    rows, counted = pushed(logits, labels, ignored, push=0)
+    rows[np.arange(len(rows)), labels[counted]] = -1
+    return placed(rows * dloss / max(len(rows), 1), counted, logits)
+
+
+def label_alone(
+    dloss: float, logits: Array, labels: Array, ignored: int = -100
+) -> Array:
+    """Only the label's score has a gradient. The others are in the sum of softmax, and
+    are pushed down: p there.
+    """
+    rows, counted = pushed(logits, labels, ignored)
+    rows = np.where(rows < 0, rows, 0)
+    return placed(rows * dloss / max(len(rows), 1), counted, logits)
+
+
+def rows_left_out(
+    dloss: float, logits: Array, labels: Array, ignored: int = -100
+) -> Array:
+    """Only the rows that count are returned. Put them in their places among all:
+    dlogits = np.zeros_like(logits), dlogits[counted] = rows.
+    """
+    rows, _ = pushed(logits, labels, ignored)
+    return rows * dloss / max(len(rows), 1)
+
+
+def divided_by_scores(
+    dloss: float, logits: Array, labels: Array, ignored: int = -100
+) -> Array:
+    """It divides by how many scores there are. The loss is a mean over the rows that
+    count: divide by len(rows).
+    """
+    rows, counted = pushed(logits, labels, ignored)
+    return placed(rows * dloss / max(rows.size, 1), counted, logits)
+
+
 def is_a_mean_of_nothing(
     found: Any, dloss: float, logits: Array, labels: Array, ignored: int = -100
 ) -> bool:
@@ -472,6 +569,8 @@ CROSS_ENTROPY_BACKWARD = Exercise(
     slips=(
         label_pushed_down, label_forgotten, divided_by_all, summed, dloss_forgotten,
         ignored_is_class_0, ignored_is_a_class, ignored_rows_kept, always_minus_100,
+        every_label_in_every_row, put_in_place_of_p, label_alone, rows_left_out,
+        divided_by_scores,
     ),
     signs=(is_a_mean_of_nothing,),
 )
@@ -568,6 +667,34 @@ def mean_over_rows(n: Array, deviation: Array, dn: Array) -> Array:
     itself, over its D numbers: axis=-1.
     """
     return (dn - dn.mean(axis=-2, keepdims=True) - n * mean(dn * n)) / deviation
+
+
+@with_dx
+def last_term_divided(n: Array, deviation: Array, dn: Array) -> Array:
+    """In dx only the last term is divided by the deviation. Brackets: the whole of it
+    is.
+    """
+    return dn - mean(dn) - n * mean(dn * n) / deviation
+
+
+@with_dx
+def multiplied_by_deviation(n: Array, deviation: Array, dn: Array) -> Array:
+    """dx is multiplied by the deviation. It is divided by it, as x was."""
+    return (dn - mean(dn) - n * mean(dn * n)) * deviation
+
+
+@with_dx
+def divided_by_variance(n: Array, deviation: Array, dn: Array) -> Array:
+    """dx is divided by the variance. It should be its root, the deviation."""
+    return (dn - mean(dn) - n * mean(dn * n)) / deviation**2
+
+
+@with_dx
+def one_mean(n: Array, deviation: Array, dn: Array) -> Array:
+    """In dx the means are over everything. Each row has its own: axis=-1,
+    keepdims=True.
+    """
+    return (dn - dn.mean() - n * (dn * n).mean()) / deviation
 
 
 def gain_missing(
@@ -668,6 +795,16 @@ def norm_arguments_swapped(
     return functions.layer_norm_backward(x, dy, weight, eps)
 
 
+def gain_met_dnormalised(
+    found: Any, dy: Array, x: Array, weight: Array, eps: float = 1e-12
+) -> bool:
+    """The gain's gradient is computed from dnormalised, in which the gain is already.
+    From y = normalised · weight + bias comes dy · normalised.
+    """
+    _, right = functions.layer_norm_backward(dy * weight, x, weight, eps)
+    return is_same(found[1]["weight"], right["weight"])
+
+
 def does_not_sum_to_zero_either(
     found: Any, dy: Array, x: Array, weight: Array, eps: float = 1e-12
 ) -> bool:
@@ -713,12 +850,13 @@ LAYER_NORM_BACKWARD = Exercise(
     slips=(
         statistics_fixed, mean_term_missing, deviation_term_missing,
         deviation_moves_all_alike, deviation_term_added, not_divided, sums_for_means,
-        sum_for_mean, mean_over_rows, gain_missing, gain_met_x, gain_is_a_mean,
+        sum_for_mean, mean_over_rows, last_term_divided, multiplied_by_deviation,
+        divided_by_variance, one_mean, gain_missing, gain_met_x, gain_is_a_mean,
         bias_is_a_mean, one_axis_summed, eps_forgotten, eps_of_another_library,
         eps_outside_root, eps_of_another_library_outside, divided_by_one_less,
         norm_arguments_swapped,
     ),
-    signs=(does_not_sum_to_zero_either,),
+    signs=(gain_met_dnormalised, does_not_sum_to_zero_either),
     reveals=(
         functions.layer_norm_backward, functions._layer_norm_backward,
         functions._normalise,

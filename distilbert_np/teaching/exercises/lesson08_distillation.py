@@ -70,6 +70,21 @@ def still_scores(logits: Array, temperature: float) -> Array:
     return logits / temperature
 
 
+def logarithms(logits: Array, temperature: float) -> Array:
+    """Those are logarithms of probabilities: softmax, not log_softmax."""
+    return log_softmax(logits / temperature)
+
+
+def always_at_2(logits: Array, temperature: float) -> Array:
+    """The temperature is 2, whatever is asked for: it is an argument."""
+    return softmax(logits / 2)
+
+
+def one_sum(logits: Array, temperature: float) -> Array:
+    """All numbers together sum to 1. Each row should: axis=-1, keepdims=True."""
+    return softmax(logits.ravel() / temperature).reshape(logits.shape)
+
+
 def rows_do_not_sum_to_1(found: Array, *arguments: Any) -> bool:
     """Rows do not sum to 1, so they are no distributions: what is divided by what?"""
     return not np.allclose(found.sum(axis=-1), 1)
@@ -96,7 +111,8 @@ SOFT_TARGETS = Exercise(
     ),
     slips=(
         temperature_unused, scores_multiplied, probabilities_divided, softmax_twice,
-        softmax_over_rows, overflowing_softmax, still_scores,
+        softmax_over_rows, overflowing_softmax, still_scores, logarithms, always_at_2,
+        one_sum,
     ),
     signs=(rows_do_not_sum_to_1,),
 )
@@ -174,6 +190,40 @@ def kl_of_logarithms(student_logits: Array, teacher_logits: Array, T: float) -> 
     return T**2 * (p * (np.log(p) - np.log(q))).sum(axis=-1).mean()
 
 
+def kl_weighed_at_1(student_logits: Array, teacher_logits: Array, T: float) -> Any:
+    """p is at temperature 1, while log p and log q are softened: the weights are the
+    soft targets.
+    """
+    log_p, log_q = log_softmax(teacher_logits / T), log_softmax(student_logits / T)
+    return T**2 * (softmax(teacher_logits) * (log_p - log_q)).sum(axis=-1).mean()
+
+
+def kl_log_p_at_1(student_logits: Array, teacher_logits: Array, T: float) -> Any:
+    """log p is at temperature 1, while p and log q are softened."""
+    log_p, log_q = log_softmax(teacher_logits), log_softmax(student_logits / T)
+    return T**2 * (softmax(teacher_logits / T) * (log_p - log_q)).sum(axis=-1).mean()
+
+
+def kl_softmax_twice(student_logits: Array, teacher_logits: Array, T: float) -> Any:
+    """Softmax is done twice: log_softmax takes the scores, divided by the temperature.
+    """
+    p, q = softmax(teacher_logits / T), softmax(student_logits / T)
+    return T**2 * (p * (log_softmax(p) - log_softmax(q))).sum(axis=-1).mean()
+
+
+def kl_summed_down(student_logits: Array, teacher_logits: Array, T: float) -> Any:
+    """The sum goes down the rows, and the mean along the words: sum over the words,
+    the last axis.
+    """
+    R, C = student_logits.shape
+    return kl_divergence(student_logits, teacher_logits, T) * R / C
+
+
+def kl_times_4(student_logits: Array, teacher_logits: Array, T: float) -> Any:
+    """The factor is 4, whatever the temperature: it is T²."""
+    return kl_divergence(student_logits, teacher_logits, T) * 4 / T**2
+
+
 def is_per_row(found: Any, *arguments: Any) -> bool:
     """There is a number for each row: the loss is one number, the mean of these."""
     return np.shape(found) == np.shape(arguments[0])[:1]
@@ -212,7 +262,8 @@ KL_DIVERGENCE = Exercise(
     slips=(
         kl_without_square, kl_times_T, kl_reversed, kl_not_softened,
         kl_student_not_softened, kl_teacher_not_softened, kl_mean_over_words, kl_summed,
-        kl_negative, soft_cross_entropy, kl_of_logarithms,
+        kl_negative, soft_cross_entropy, kl_of_logarithms, kl_weighed_at_1,
+        kl_log_p_at_1, kl_softmax_twice, kl_summed_down, kl_times_4,
     ),
     signs=(is_per_row, is_per_word),
 )
@@ -260,6 +311,13 @@ def gradient_student_not_softened(
 ) -> Array:
     """The student is not softened: q is softmax(student_logits / temperature)."""
     return gradient(dloss, T * student, teacher, T)
+
+
+def gradient_teacher_not_softened(
+    dloss: float, student: Array, teacher: Array, T: float
+) -> Array:
+    """The teacher is not softened: p is softmax(teacher_logits / temperature)."""
+    return gradient(dloss, student, T * teacher, T)
 
 
 def gradient_not_softened(
@@ -316,7 +374,8 @@ KL_BACKWARD = Exercise(
     ),
     slips=(
         gradient_without_T, gradient_with_square, gradient_uphill, gradient_over_words,
-        gradient_of_sum, gradient_student_not_softened, gradient_not_softened,
+        gradient_of_sum, gradient_student_not_softened, gradient_teacher_not_softened,
+        gradient_not_softened,
         gradient_of_whole_loss, gradient_of_own_log,
     ),
     signs=(rows_do_not_cancel,),
@@ -359,6 +418,32 @@ def over_tokens(x: Array, y: Array) -> Any:
     return cosine_loss(x.T, y.T)
 
 
+def lengths_of_all(x: Array, y: Array) -> Any:
+    """The lengths are those of the whole arrays: each row has a length of its own,
+    axis=-1.
+    """
+    lengths = np.sqrt((x * x).sum() * (y * y).sum())
+    return (1 - (x * y).sum(axis=-1) / lengths).mean()
+
+
+def all_pairs(x: Array, y: Array) -> Any:
+    """Every row of x meets every row of y: x @ y.T does that. A token meets its own
+    row alone: (x * y).sum(axis=-1).
+    """
+    x, y = (
+        rows / np.sqrt((rows * rows).sum(axis=-1, keepdims=True) + 1e-12)
+        for rows in (x, y)
+    )
+    return (1 - x @ y.T).mean()
+
+
+def zeros_agree(x: Array, y: Array) -> Any:
+    """A row of zeros has loss 0, as if it pointed the right way. Its cosine is 0: add
+    1e-12 to the squared lengths, and put no number in the place of NaN.
+    """
+    return cosine_loss(x, y) - ((x * x).sum(axis=-1) == 0).mean()
+
+
 def zero_divided(x: Array, y: Array) -> Any:
     """A row of zeros has length 0, and 0/0 is NaN: add 1e-12 to each squared length."""
     lengths = np.linalg.norm(x, axis=-1) * np.linalg.norm(y, axis=-1)
@@ -387,7 +472,7 @@ COSINE_LOSS = Exercise(
     ),
     slips=(
         mean_cosine, not_normalised, root_forgotten, cosine_summed, one_vector,
-        over_tokens, zero_divided,
+        over_tokens, lengths_of_all, all_pairs, zeros_agree, zero_divided,
     ),
     signs=(is_per_row,),
 )
@@ -503,6 +588,24 @@ def cosine_where_asked(*batch: Array) -> Any:
     return weighed(kl, mlm, cosine_loss(batch[3][asked], batch[4][asked]))
 
 
+def nothing_left_out(*batch: Array) -> Any:
+    """KL and the cosine are over all places. KL asks where the label is not −100, the
+    cosine looks where the mask is 1.
+    """
+    _, mlm, _ = parts_of(batch)
+    sl, tl, sh, th = (
+        batch[i].reshape(-1, batch[i].shape[-1]) for i in (0, 1, 3, 4)
+    )
+    return weighed(kl_divergence(sl, tl, 2.0), mlm, cosine_loss(sh, th))
+
+
+def word_0_left_out(*batch: Array) -> Any:
+    """KL leaves out labels of 0. That is a word like any other: labels != -100."""
+    _, mlm, cos = parts_of(batch)
+    asked = batch[2] > 0
+    return weighed(kl_divergence(batch[0][asked], batch[1][asked], 2.0), mlm, cos)
+
+
 def labels_of_teacher(*batch: Array) -> Any:
     """Masked LM is the teacher's: it is the student that is to find the words."""
     kl, _, cos = parts_of(batch)
@@ -528,7 +631,8 @@ def batch_of(B: int, L: int, V: int, D: int, n_hidden: int) -> Six:
     mask = np.ones((B, L), int)
     mask[0, L - n_hidden :] = 0
     asked = (np.arange(L) % 3 == 1) & (mask == 1)
-    labels = np.where(asked, rng.integers(V, size=(B, L)), -100)
+    labels = np.where(asked, rng.integers(1, V, size=(B, L)), -100)
+    labels[B // 2, 1] *= B < 2                   # in a batch, word 0 is asked for too
     states = drawn(B, L, D), drawn(B, L, D)
     return drawn(B, L, V), drawn(B, L, V), labels, *states, mask
 
@@ -558,7 +662,8 @@ TRIPLE_LOSS = Exercise(
         all_alike, divided_by_weights, weights_exchanged, kl_over_all_places,
         kl_over_seen_places, kl_at_temperature_1, kl_without_its_square,
         kl_squared_twice, kl_of_exchanged, cosine_of_hidden, cosine_where_asked,
-        labels_of_teacher, mlm_over_all_places, mlm_of_ignored,
+        labels_of_teacher, mlm_over_all_places, mlm_of_ignored, nothing_left_out,
+        word_0_left_out,
     ),
     reveals=(triple_loss, distill.Distillation.parts),
 )
@@ -572,6 +677,18 @@ def every_other(n_teacher: int, n_student: int) -> list[int]:
     """
     step = n_teacher // n_student
     return [i * step for i in range(n_student)]
+
+
+def every_second(n_teacher: int, n_student: int) -> list[int]:
+    """That is every second layer, however many are asked for: spread n_student numbers
+    evenly from the first layer to the last.
+    """
+    return list(range(0, n_teacher, 2))
+
+
+def not_rounded(n_teacher: int, n_student: int) -> list[float]:
+    """The numbers are not whole: round them."""
+    return [i * (n_teacher - 1) / max(1, n_student - 1) for i in range(n_student)]
 
 
 def cut_off(n_teacher: int, n_student: int) -> list[int]:
@@ -639,8 +756,8 @@ STUDENT_LAYERS = Exercise(
         "n_student - 1, but at least 1.",
     ),
     slips=(
-        every_other, cut_off, rounded_up, the_first, the_last, counted_from_1,
-        past_the_end, without_the_last, no_gap,
+        every_other, every_second, not_rounded, cut_off, rounded_up, the_first,
+        the_last, counted_from_1, past_the_end, without_the_last, no_gap,
     ),
 )
 

@@ -117,6 +117,22 @@ def maximum_forgotten(x: Array) -> Array:
     return y / y.sum(axis=-1, keepdims=True)
 
 
+def mean_for_maximum(x: Array) -> Array:
+    """The mean is taken away, not the maximum: a number far above the mean still
+    overflows.
+    """
+    y = np.exp(x - x.mean(axis=-1, keepdims=True))
+    return y / y.sum(axis=-1, keepdims=True)
+
+
+def exp_not_kept(x: Array) -> Array:
+    """np.exp(y) alone makes a new array that nobody keeps: np.exp(y, out=y) writes over
+    y.
+    """
+    y = x - x.max(axis=-1, keepdims=True)
+    return y / y.sum(axis=-1, keepdims=True)
+
+
 def one_maximum(x: Array) -> Array:
     """One maximum for all rows: a row that lies far below it becomes all 0, and 0 / 0.
     Each row needs its own (axis=-1, keepdims=True).
@@ -155,7 +171,7 @@ SOFTMAX_IN_PLACE = Exercise(
     cases={
         "2 rows of 3": (np.log([[1.0, 2.0, 1.0], [3.0, 1.0, 1.0]]),),
         "3 rows of 3": (rng.normal(size=(3, 3)),),
-        "numbers of 1000": (np.array([[1000.0, 1001.0], [-1000.0, -1001.0]]),),
+        "numbers of 1000": (np.array([[1000.0, 1001], [-1000, -1001], [-1000, 1000]]),),
         "2 texts, 3 heads": (rng.normal(size=(2, 3, 4, 5)),),
     },
     hints=(
@@ -168,8 +184,8 @@ SOFTMAX_IN_PLACE = Exercise(
         "y.sum(axis=-1, keepdims=True).",
     ),
     slips=(
-        softmax_over_its_input, maximum_forgotten, one_maximum, one_sum,
-        softmax_of_columns, not_yet_divided,
+        softmax_over_its_input, maximum_forgotten, mean_for_maximum, exp_not_kept,
+        one_maximum, one_sum, softmax_of_columns, not_yet_divided,
     ),
     signs=(rows_do_not_sum_to_one,),
     reveals=(
@@ -230,6 +246,35 @@ def share_too_large(x: Array, table: Array, per_unit: int) -> Array:
     return table[entry] + place * (table[entry + 1] - table[entry])
 
 
+def from_nearest_entry(x: Array, table: Array, per_unit: int) -> Array:
+    """It starts from the nearest entry, which may be the one above. Start from the one
+    below: astype(int) cuts off what is behind the point.
+    """
+    place = x * per_unit
+    entry = np.rint(place).astype(int)
+    return table[entry] + (place - entry) * (table[entry + 1] - table[entry])
+
+
+def rise_forgotten(x: Array, table: Array, per_unit: int) -> Array:
+    """The next entry itself is added. It should be the rise to it: above − below."""
+    place = x * per_unit
+    entry = place.astype(int)
+    return table[entry] + (place - entry) * table[entry + 1]
+
+
+def rise_reversed(x: Array, table: Array, per_unit: int) -> Array:
+    """The rise has the wrong sign: it is above − below."""
+    return 2 * entry_below(x, table, per_unit) - interpolate(x, table, per_unit)
+
+
+def always_halfway(x: Array, table: Array, per_unit: int) -> Array:
+    """That is the middle between two entries, wherever x is. Take the part of the way
+    that x has gone.
+    """
+    entry = (x * per_unit).astype(int)
+    return (table[entry] + table[entry + 1]) / 2
+
+
 def share_in_x(x: Array, table: Array, per_unit: int) -> Array:
     """The rise is multiplied by how far x is beyond its entry, in x. From one entry to
     the next is 1 / per_unit, so that is too little: count in places.
@@ -268,7 +313,7 @@ INTERPOLATE = Exercise(
     ),
     slips=(
         nearest_entry, entry_below, shares_swapped, entries_one_apart, share_too_large,
-        share_in_x,
+        share_in_x, from_nearest_entry, rise_forgotten, rise_reversed, always_halfway,
     ),
     reveals=(interpolate, functions._looked_up, functions._table),
 )
@@ -321,6 +366,8 @@ def has_few_digits(
     """It is right to a few digits only. Was something computed in float16 or float32?
     Results keep the dtype of what comes in.
     """
+    if not isinstance(found, np.ndarray):
+        return False
     right = masked_scores(h, is_mask, weight, bias)
     return np.abs(found - right).max() < 1e-2 * np.abs(right).max()
 
@@ -422,6 +469,21 @@ def never_quite_full(lengths: Sequence[int], max_tokens: int) -> Batches:
     return filled(order, lengths, lambda batch: max(batch) * len(batch) < max_tokens)
 
 
+def last_text_counted(lengths: Sequence[int], max_tokens: int) -> Batches:
+    """It counts with the length of the text that comes in. Every text of a batch is as
+    long as the batch's longest, the first.
+    """
+    order = longest_first(lengths)
+    return filled(order, lengths, lambda batch: batch[-1] * len(batch) <= max_tokens)
+
+
+def lengths_for_numbers(lengths: Sequence[int], max_tokens: int) -> Batches:
+    """Those are the texts' lengths. Return their numbers: where they stand in lengths.
+    """
+    batches = batches_by_tokens(lengths, max_tokens)
+    return [[lengths[i] for i in batch] for batch in batches]
+
+
 def last_batch_lost(lengths: Sequence[int], max_tokens: int) -> Batches:
     """The last batch is missing: what is left when the texts end is a batch, too."""
     return batches_by_tokens(lengths, max_tokens)[:-1]
@@ -443,6 +505,17 @@ def empty_batch_first(lengths: Sequence[int], max_tokens: int) -> Batches:
 def left_as_arrays(lengths: Sequence[int], max_tokens: int) -> list[Array]:
     """The batches are right, but arrays: make a list of each, batch.tolist()."""
     return [np.array(batch) for batch in batches_by_tokens(lengths, max_tokens)]
+
+
+def equal_ones_disordered(
+    found: Any, lengths: Sequence[int], max_tokens: int
+) -> bool:
+    """Texts of equal length are not in their order. Is the sort stable? And [::-1]
+    turns equal ones around: sort by the negative length.
+    """
+    right = batches_by_tokens(lengths, max_tokens)
+    as_lengths = [[[lengths[i] for i in batch] for batch in x] for x in (found, right)]
+    return found != right and is_same(*as_lengths)
 
 
 def loses_texts(found: Any, lengths: Sequence[int], max_tokens: int) -> bool:
@@ -473,9 +546,10 @@ BATCHES_BY_TOKENS = Exercise(
     ),
     slips=(
         as_they_come, shortest_first, padding_not_counted, never_quite_full,
-        last_batch_lost, empty_batch_first, left_as_arrays,
+        last_text_counted, lengths_for_numbers, last_batch_lost, empty_batch_first,
+        left_as_arrays,
     ),
-    signs=(loses_texts,),
+    signs=(equal_ones_disordered, loses_texts),
     reveals=(base.batches_by_tokens,),
 )
 

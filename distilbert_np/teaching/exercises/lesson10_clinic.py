@@ -69,6 +69,27 @@ def nan_overlooked(found: Array, exact: Array) -> Any:
     return np.nanmax(np.abs(found - exact)) / (np.abs(exact).max() or 1.0)
 
 
+def small_not_divided(found: Array, exact: Array) -> Any:
+    """Arrays of small numbers are divided by 1, so their errors seem small. Divide by 1
+    only where all of exact is 0.
+    """
+    return np.abs(found - exact).max() / max(np.abs(exact).max(), 1.0)
+
+
+def zeros_never_off(found: Array, exact: Array) -> Any:
+    """Where all should be 0, nothing is ever off: return the largest difference then,
+    divided by 1.
+    """
+    return relative_error(found, exact) * bool(exact.any())
+
+
+def of_norms(found: Array, exact: Array) -> Any:
+    """These are roots of sums of squares: a single wrong number among many gets lost in
+    them. Take the largest of each.
+    """
+    return np.linalg.norm(found - exact) / (np.linalg.norm(exact) or 1.0)
+
+
 def is_no_number(found: Any, *arguments: Any) -> bool:
     """One number is asked for, the largest of all: max() over everything."""
     return np.ndim(found) > 0
@@ -85,7 +106,8 @@ RELATIVE_ERROR = Exercise(
         "4 numbers": (TABLE * [[1.0, 0.9], [1.2, 1.0]], TABLE),
         "all too small": (TABLE - 0.2, TABLE),
         "one zero among large numbers": (np.array([1e-9, 999.0]), np.array([0.0, 1e3])),
-        "what should be 0": (np.full((2, 2), 1e-17), np.zeros((2, 2))),
+        "small numbers": (np.array([0.02, 0.01]), np.array([0.02, 0.015])),
+        "what should be 0": (np.full((2, 2), 1e-3), np.zeros((2, 2))),
         "NaN": (np.array([1.0, NAN, 3.0]), np.array([1.0, 2.0, 4.0])),
     },
     hints=(
@@ -96,7 +118,8 @@ RELATIVE_ERROR = Exercise(
     ),
     slips=(
         not_divided, signed, divided_by_found, of_each_number, mean_error,
-        largest_unsigned, zeros_divided, nan_overlooked,
+        largest_unsigned, zeros_divided, nan_overlooked, small_not_divided,
+        zeros_never_off, of_norms,
     ),
     signs=(is_no_number,),
     reveals=(differences.share, differences.error),
@@ -180,6 +203,32 @@ def the_first_name(reference: Arrays, port: Arrays, tolerance: float) -> Any:
     return None if error <= tolerance else name
 
 
+def side_by_side(reference: Arrays, port: Arrays, tolerance: float) -> Any:
+    """zip pairs the first with the first, whatever their names. The port is in another
+    order: look up port[name].
+    """
+    pairs = zip(reference.items(), port.values(), strict=False)
+    return next(
+        (name for (name, exact), found in pairs
+         if not relative_error(found, exact) <= tolerance), None,
+    )
+
+
+def missing_is_off(reference: Arrays, port: Arrays, tolerance: float) -> Any:
+    """A name that the port lacks is returned. Of such an array nothing is known: go on
+    with the next.
+    """
+    for name, exact in reference.items():
+        if name not in port or not relative_error(port[name], exact) <= tolerance:
+            return name
+    return None
+
+
+def tolerance_fixed(reference: Arrays, port: Arrays, tolerance: float) -> Any:
+    """1e-5 is written in the function. The tolerance is an argument."""
+    return clinic.first_divergent(reference, port, 1e-5)
+
+
 def traces(off: Mapping[str, float], order: str = "abcde") -> tuple[Arrays, Arrays]:
     """Return a reference of five arrays, and a port that is so much off."""
     reference = {name: (i + 1) * 50 * drawn for i, (name, drawn) in enumerate(
@@ -204,6 +253,7 @@ FIRST_DIVERGENT = Exercise(
         "all within the tolerance": (*traces({"e": 9e-7}), 1e-5),
         "NaN": (*traces({"a": NAN, "e": 0.1}), 1e-5),
         "a port that shows little": (*traces({"d": 1e-4}, "edb"), 1e-5),
+        "the very first is off": (*traces({"c": 0.01, "b": 0.1}), 1e-5),
         "a wide tolerance": (*traces({"a": 0.01, "e": 0.5}), 0.1),
     },
     hints=(
@@ -217,7 +267,8 @@ FIRST_DIVERGENT = Exercise(
     ),
     slips=(
         the_worst, in_the_ports_order, nan_passes, all_must_be_shown, the_last,
-        all_that_are_off, in_absolute_terms, the_first_name,
+        all_that_are_off, in_absolute_terms, the_first_name, side_by_side,
+        missing_is_off, tolerance_fixed,
     ),
 )
 
