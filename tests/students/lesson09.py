@@ -38,6 +38,8 @@ WRONG["all_cosines"] = [
      "one long vector"),
     (lambda x, y: x.dot(y.T) / np.outer((x * x).sum(1), (y * y).sum(1)),
      "a root is missing"),
+    (lambda x, y: np.einsum("md,nd->mn", x / np.sqrt(np.square(x).sum(0)),
+     y / np.sqrt(np.square(y).sum(0))), "those of the columns"),
 ]
 
 
@@ -105,7 +107,8 @@ WRONG["softmax_in_place"] = [
     (along_the_other_axis, "The columns sum to 1"),
     (sum_of_everything, "One sum for everything"),
     (maximum_of_everything, "Each row needs its own"),
-    (mean_not_sum, "do not sum to 1"),
+    (mean_not_sum, "Rows do not sum to 1"),
+    (lambda x: np.exp(x - np.max(x, -1)[..., None]), "not divided by their sums yet"),
 ]
 
 
@@ -124,13 +127,28 @@ def interpolate_by_loops(x, table, per_unit):
     return y
 
 
+def risen(part):
+    """Return an answer that goes another part of the way to the next entry."""
+
+    def answer(x, table, per_unit):
+        share, entry = np.modf(x * per_unit)
+        i = entry.astype(int)
+        return table[i] + np.diff(table)[i] * part(share, x * per_unit, per_unit)
+
+    return answer
+
+
 RIGHT["interpolate"] = [interpolate_by_numpy, interpolate_by_loops]
 WRONG["interpolate"] = [
-    (lambda x, table, n: table[np.floor(x * n).astype(int)], "the entry below"),
-    (lambda x, table, n: table[np.round(x * n).astype(int)], "the nearest entry"),
-    (lambda x, table, n: interpolate_by_loops(x, table, 1), "1 apart"),
+    (lambda x, table, n: table[np.floor(x * n).astype(int)], "is the entry below"),
+    (lambda x, table, n: table[np.round(x * n).astype(int)], "is the nearest entry"),
+    (lambda x, table, n: interpolate_by_loops(x, table, 1), "taken to be 1 apart"),
     (lambda x, table, n: table[x * n], "it stops"),
-    (lambda x, table, n: interpolate_by_loops(x, table[::-1], n), "0.5"),
+    (lambda x, table, n: interpolate_by_loops(x, table[::-1], n),
+     "not right yet. For x²"),
+    (risen(lambda share, place, n: 1 - share), "have changed places"),
+    (risen(lambda share, place, n: place), "multiplied by the whole place"),
+    (risen(lambda share, place, n: share / n), "how far x is beyond its entry"),
 ]
 
 

@@ -6,8 +6,9 @@ import numpy as np
 RIGHT = {}
 # (a wrong answer, words of what it must be told)
 WRONG = {}
-# A fault of the zoo, planted in the library's own function: words of the diagnosis.
-FAULTS = {}
+
+
+# --- how far off an array is ----------------------------------------------------------
 
 
 def relative(found, exact):
@@ -40,6 +41,9 @@ WRONG["relative_error"] = [
      "NaN is overlooked"),
     (lambda x, y: abs(x - y) / (abs(y).max() or 1), "One number is asked for"),
 ]
+
+
+# --- where it first goes wrong --------------------------------------------------------
 
 
 def first(reference, port, tolerance):
@@ -107,6 +111,9 @@ WRONG["first_divergent"] = [
 ]
 
 
+# --- what a step added ----------------------------------------------------------------
+
+
 def added(step, read, found):
     doubles = [np.array(array, np.float64) for array in read]
     return relative(found, step(*doubles))
@@ -127,7 +134,8 @@ WRONG["added_error"] = [
      "absolute error"),
 ]
 
-# --- diagnoses ------------------------------------------------------------------------
+
+# --- the diagnoses --------------------------------------------------------------------
 
 
 def says(name):

@@ -24,23 +24,6 @@ def over_all_places(logits: Array, labels: Array, ignored: int = -100) -> float:
     return losses.cross_entropy(logits, labels, ignored) * n_counted / labels.size
 
 
-def divided_by_all(
-    found: float, logits: Array, labels: Array, ignored: int = -100
-) -> bool:
-    """The sum is divided by the number of all labels, the ignored ones counted. Divide
-    by how many count.
-    """
-    return np.isclose(found, over_all_places(logits, labels, ignored), 1e-9, 0)
-
-
-def limited(found: float, logits: Array, labels: Array, ignored: int = -100) -> bool:
-    """Large losses are cut off. Is a small number added to p, so that log p is finite?
-    log_softmax needs none, and stays exact.
-    """
-    right = losses.cross_entropy(logits, labels, ignored)
-    return right > 100 and 10 < found < 100
-
-
 def ignored_as_class_0(logits: Array, labels: Array, ignored: int = -100) -> float:
     """A label of −100 is taken for class 0, and counts in the mean. Its row is to be
     left out.
@@ -146,6 +129,23 @@ def row_by_row(logits: Array, labels: Array, ignored: int = -100) -> Array:
     return -log_p_of(logits[counted], labels[counted])
 
 
+def divided_by_all(
+    found: float, logits: Array, labels: Array, ignored: int = -100
+) -> bool:
+    """The sum is divided by the number of all labels, the ignored ones counted. Divide
+    by how many count.
+    """
+    return np.isclose(found, over_all_places(logits, labels, ignored), 1e-9, 0)
+
+
+def limited(found: float, logits: Array, labels: Array, ignored: int = -100) -> bool:
+    """Large losses are cut off. Is a small number added to p, so that log p is finite?
+    log_softmax needs none, and stays exact.
+    """
+    right = losses.cross_entropy(logits, labels, ignored)
+    return right > 100 and 10 < found < 100
+
+
 CROSS_ENTROPY = Exercise(
     name="cross_entropy",
     lesson=6,
@@ -165,7 +165,9 @@ CROSS_ENTROPY = Exercise(
             np.array([[1000.0, 0.0, -1000.0], [5.0, 0.0, 800.0]]), np.array([1, 2]),
         ),
         "another label to ignore": (rng.normal(size=(3, 3)), np.array([0, 2, 1]), 0),
-        "no label that counts": (rng.normal(size=(2, 3)), np.array([-100, -100])),
+        "labels that are all ignored": (
+            rng.normal(size=(2, 3)), np.array([-100, -100]),
+        ),
     },
     hints=(
         "Which rows count? counted = labels != ignored gives True and False, of the "
@@ -298,6 +300,14 @@ def loss_summed(
     return logits, summed(logits, labels)
 
 
+def words_as_probabilities(
+    h: Array, params: Tree, decoder: Array, labels: Array
+) -> tuple[Array, float]:
+    """Those are probabilities. A head returns scores; softmax is a part of the loss."""
+    logits, loss = masked_lm_loss(h, params, decoder, labels)
+    return softmax(logits), loss
+
+
 def of_another_matrix(
     found: tuple[Array, float], h: Array, params: Tree, decoder: Array, labels: Array
 ) -> bool:
@@ -350,7 +360,7 @@ MASKED_LM_LOSS = Exercise(
     slips=(
         gelu_forgotten, relu_for_gelu, norm_forgotten, norm_before_gelu,
         projector_bias_forgotten, decoder_reshaped, places_all_counted,
-        unasked_as_class_0, next_word_asked, loss_summed,
+        unasked_as_class_0, next_word_asked, loss_summed, words_as_probabilities,
     ),
     signs=(of_another_matrix,),
     reveals=(heads.masked_lm_head, losses.cross_entropy),
@@ -366,23 +376,24 @@ def sequence_head(h: Array, params: Tree) -> Array:
 
 def with_tanh(h: Array, params: Tree) -> Array:
     """That is tanh, which BERT's pooler has. DistilBERT's head has ReLU."""
-    return linear(np.tanh(linear(h[:, 0], **params["pre_classifier"])),
-                  **params["classifier"])
+    hidden = np.tanh(linear(h[:, 0], **params["pre_classifier"]))
+    return linear(hidden, **params["classifier"])
 
 
 def with_gelu(h: Array, params: Tree) -> Array:
     """That is GELU, which the blocks have. This head has ReLU, whatever the
     configuration says of the blocks.
     """
-    return linear(gelu(linear(h[:, 0], **params["pre_classifier"])),
-                  **params["classifier"])
+    hidden = gelu(linear(h[:, 0], **params["pre_classifier"]))
+    return linear(hidden, **params["classifier"])
 
 
 def relu_forgotten(h: Array, params: Tree) -> Array:
     """Between the two linears stands ReLU. Without it they are one linear, and the
     first could be left out.
     """
-    return linear(linear(h[:, 0], **params["pre_classifier"]), **params["classifier"])
+    hidden = linear(h[:, 0], **params["pre_classifier"])
+    return linear(hidden, **params["classifier"])
 
 
 def relu_last(h: Array, params: Tree) -> Array:
@@ -420,7 +431,8 @@ def every_token(h: Array, params: Tree) -> Array:
     """Every token gets scores, (B, L, C). The text gets its own from the first token:
     h[:, 0].
     """
-    return linear(relu(linear(h, **params["pre_classifier"])), **params["classifier"])
+    hidden = relu(linear(h, **params["pre_classifier"]))
+    return linear(hidden, **params["classifier"])
 
 
 def probabilities(h: Array, params: Tree) -> Array:
@@ -458,16 +470,77 @@ SEQUENCE_HEAD = Exercise(
         "Then relu, and a linear with params[\"classifier\"].",
     ),
     slips=(
-        with_tanh, with_gelu, relu_forgotten, relu_last, one_linear, first_text,
+        with_tanh, with_gelu, relu_forgotten, relu_last, first_text, one_linear,
         last_token, mean_token, every_token, probabilities, class_bias_forgotten,
     ),
     reveals=(heads.sequence_head, heads.last_linear),
 )
 
+# --- several choices ------------------------------------------------------------------
+
+
+def choice_head(h: Array, params: Tree, n_choices: int) -> Array:
+    """Return a score for each of C choices, (B·C, L, D) -> (B, C)."""
+    return heads.choice_head(h, params, n_choices)[0]
+
+
+def choices_swapped(h: Array, params: Tree, n_choices: int) -> Array:
+    """Choices and texts are swapped: the C choices of a text follow each other, so a
+    row of C is a text.
+    """
+    scores, _ = heads.sequence_head(h, params)
+    return scores.reshape(n_choices, -1).T
+
+
+def in_columns(h: Array, params: Tree, n_choices: int) -> Array:
+    """The shape is (C, B). A row is a text, and has C scores: (B, C)."""
+    return choice_head(h, params, n_choices).T
+
+
+def rows_by_count(h: Array, params: Tree, n_choices: int) -> Array:
+    """n_choices became the number of rows. It is how many scores a row has."""
+    scores, _ = heads.sequence_head(h, params)
+    return scores.reshape(n_choices, -1)
+
+
+def not_reshaped(h: Array, params: Tree, n_choices: int) -> Array:
+    """Those are the scores one below the other, (B·C, 1). The choices of a text belong
+    in one row.
+    """
+    return heads.sequence_head(h, params)[0]
+
+
+def choices_as_probabilities(h: Array, params: Tree, n_choices: int) -> Array:
+    """Those are probabilities. A head returns scores; softmax is a part of the loss."""
+    return softmax(choice_head(h, params, n_choices))
+
+
+CHOICE_HEAD = Exercise(
+    name="choice_head",
+    lesson=6,
+    minutes=2,
+    difficulty=1,
+    answer=choice_head,
+    cases={
+        "one text with 3 choices": (*for_sequences(3, 2, 1), 3),
+        "two texts with 3 choices": (*for_sequences(6, 2, 1), 3),
+        "three texts with 3 choices": (*for_sequences(9, 4, 1), 3),
+        "four texts with 2 choices": (*for_sequences(8, 3, 1), 2),
+    },
+    hints=(
+        "Each choice was read as a text of its own. Give all of them to sequence_head: "
+        "its scores are (B·C, 1).",
+        "sequence_head returns two things: scores and a trace.",
+        "scores.reshape(-1, n_choices): the -1 is for NumPy to count, here the texts.",
+    ),
+    slips=(
+        choices_swapped, in_columns, rows_by_count, not_reshaped,
+        choices_as_probabilities,
+    ),
+    reveals=(heads.choice_head,),
+)
+
 # --- the loss of an answer's two ends -------------------------------------------------
-
-Ends = tuple[Array, Array]
-
 
 def ends_added(logits: Array, starts: Array, ends: Array) -> float:
     """The losses of start and end are added. Their mean is asked for."""
@@ -494,7 +567,8 @@ def not_clamped(logits: Array, starts: Array, ends: Array) -> float:
     they do not count: np.clip(starts, 0, L), and ignored=L.
     """
     start_loss = losses.cross_entropy(logits[..., 0], starts)
-    return (start_loss + losses.cross_entropy(logits[..., 1], ends)) / 2
+    end_loss = losses.cross_entropy(logits[..., 1], ends)
+    return (start_loss + end_loss) / 2
 
 
 def below_0_wraps(logits: Array, starts: Array, ends: Array) -> float:
@@ -503,9 +577,8 @@ def below_0_wraps(logits: Array, starts: Array, ends: Array) -> float:
     """
     L = logits.shape[1]
     start_loss = losses.cross_entropy(logits[..., 0], np.minimum(starts, L), L)
-    return (
-        start_loss + losses.cross_entropy(logits[..., 1], np.minimum(ends, L), L)
-    ) / 2
+    end_loss = losses.cross_entropy(logits[..., 1], np.minimum(ends, L), L)
+    return (start_loss + end_loss) / 2
 
 
 def below_0_ignored(logits: Array, starts: Array, ends: Array) -> float:
@@ -572,6 +645,7 @@ QUESTION_LOSS = Exercise(
 
 # --- the best span --------------------------------------------------------------------
 
+Ends = tuple[Array, Array]
 Span = tuple[int, int]
 
 
@@ -651,16 +725,11 @@ def ends_too_early(found: Span, starts: Array, ends: Array) -> bool:
     return found[1] < found[0]
 
 
-def too_long(found: Span, starts: Array, ends: Array) -> bool:
-    """The answer has more than 30 tokens."""
-    return found[1] - found[0] >= LONGEST_ANSWER
-
-
 def start_fixed(found: Span, starts: Array, ends: Array) -> bool:
     """The best start is fixed first, and an end sought for it. A start that is a little
     worse may have a far better end: compare all pairs.
     """
-    return found[0] == starts.argmax()
+    return best_span(starts, ends)[0] != found[0] == starts.argmax()
 
 
 def with_peaks(length: int, starts: dict[int, float], ends: dict[int, float]) -> Ends:
@@ -700,71 +769,7 @@ BEST_SPAN = Exercise(
         ends_apart, end_from_start, two_tokens_at_least, of_any_length, one_too_long,
         one_too_short, end_excluded, reversed_allowed, span_swapped,
     ),
-    signs=(ends_too_early, too_long, start_fixed),
-)
-
-# --- several choices ------------------------------------------------------------------
-
-
-def choice_head(h: Array, params: Tree, n_choices: int) -> Array:
-    """Return a score for each of C choices, (B·C, L, D) -> (B, C)."""
-    return heads.choice_head(h, params, n_choices)[0]
-
-
-def choices_swapped(h: Array, params: Tree, n_choices: int) -> Array:
-    """Choices and texts are swapped: the C choices of a text follow each other, so a
-    row of C is a text.
-    """
-    scores, _ = heads.sequence_head(h, params)
-    return scores.reshape(n_choices, -1).T
-
-
-def in_columns(h: Array, params: Tree, n_choices: int) -> Array:
-    """The shape is (C, B). A row is a text, and has C scores: (B, C)."""
-    return choice_head(h, params, n_choices).T
-
-
-def rows_by_count(h: Array, params: Tree, n_choices: int) -> Array:
-    """n_choices became the number of rows. It is how many scores a row has."""
-    scores, _ = heads.sequence_head(h, params)
-    return scores.reshape(n_choices, -1)
-
-
-def not_reshaped(h: Array, params: Tree, n_choices: int) -> Array:
-    """Those are the scores one below the other, (B·C, 1). The choices of a text belong
-    in one row.
-    """
-    return heads.sequence_head(h, params)[0]
-
-
-def choices_as_probabilities(h: Array, params: Tree, n_choices: int) -> Array:
-    """Those are probabilities. A head returns scores; softmax is a part of the loss."""
-    return softmax(choice_head(h, params, n_choices))
-
-
-CHOICE_HEAD = Exercise(
-    name="choice_head",
-    lesson=6,
-    minutes=2,
-    difficulty=1,
-    answer=choice_head,
-    cases={
-        "one text with 3 choices": (*for_sequences(3, 2, 1), 3),
-        "two texts with 3 choices": (*for_sequences(6, 2, 1), 3),
-        "three texts with 3 choices": (*for_sequences(9, 4, 1), 3),
-        "four texts with 2 choices": (*for_sequences(8, 3, 1), 2),
-    },
-    hints=(
-        "Each choice was read as a text of its own. Give all of them to sequence_head: "
-        "its scores are (B·C, 1).",
-        "sequence_head returns two things: scores and a trace.",
-        "scores.reshape(-1, n_choices): the -1 is for NumPy to count, here the texts.",
-    ),
-    slips=(
-        choices_swapped, in_columns, rows_by_count, not_reshaped,
-        choices_as_probabilities,
-    ),
-    reveals=(heads.choice_head,),
+    signs=(ends_too_early, start_fixed),
 )
 
 EXERCISES = (
