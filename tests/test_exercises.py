@@ -103,6 +103,21 @@ def test_each_slip_is_wrong_and_has_a_diagnosis_of_its_own(exercise):
 
 
 @each_exercise
+def test_each_diagnosis_is_told_to_a_student(exercise):
+    if exercise.secret:
+        pytest.skip("its slips are the names of the zoo, one alike the other")
+    words = [
+        words
+        for lesson in LESSONS
+        for kind in ("WRONG", "FAULTS", "PLANTED")
+        for _, words in getattr(lesson, kind, {}).get(exercise.name, [])
+    ]
+    for wrong in (*exercise.slips, *exercise.signs):
+        diagnosis = " ".join(wrong.__doc__.split())
+        assert any(told in diagnosis for told in words), diagnosis
+
+
+@each_exercise
 def test_a_stub_is_not_tried_yet(exercise):
     assert judge(exercise, lambda *arguments: ...).state == NOT_TRIED
     assert judge(exercise, lambda *arguments: (..., ...)).state == NOT_TRIED

@@ -29,10 +29,13 @@ def ascii_marks(text):
     return words.split()
 
 
-def by_regular_expression(text):
+def unaccented(text):
     decomposed = unicodedata.normalize("NFD", text)
-    letters = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return re.findall(r"\w+|[^\w\s]", letters.lower())
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
+
+
+def by_regular_expression(text):
+    return re.findall(r"\w+|[^\w\s]", unaccented(text).lower())
 
 
 RIGHT["split_words"] = [plain.split_words, ascii_marks, by_regular_expression]
@@ -57,11 +60,13 @@ WRONG["split_words"] = [
      "such as ø"),
     (lambda text: re.split(r"\s", " ".join(ascii_marks(text)) + " "),
      "split() without"),
-    (lambda text: re.findall(r"\w+|[^\w\s]+", "".join(
-        c for c in unicodedata.normalize("NFD", text.lower())
-        if not unicodedata.combining(c)
-    )), "side by side"),
+    (lambda text: re.findall(r"\w+|[^\w\s]+", unaccented(text.lower())),
+     "side by side"),
     (lambda text: [w.upper() for w in ascii_marks(text)], "capital letters"),
+    (lambda text: re.findall(r"\w+|[^\w\s]", unaccented(text)), "all in lower case"),
+    (lambda text: re.findall(r"\S+", unaccented(text.lower())), "sticks to the words"),
+    (lambda text: unaccented(text.lower()).translate(
+        str.maketrans("", "", string.punctuation)).split(), "Punctuation is gone"),
     (lambda text: " ".join(ascii_marks(text)), "For the shown question: it is a str"),
     (lambda text: [np.zeros(2) for _ in ascii_marks(text)], "wrong for the shown"),
 ]

@@ -137,6 +137,11 @@ def softmax_without_keepdims(x):
     return e / e.sum(-1)
 
 
+def softmax_with_a_guard(x):
+    e = np.exp(x)
+    return e / (e.sum(-1, keepdims=True) + 1e-12)
+
+
 def softmax_never_zero(x):
     e = np.exp(x - x.max(-1, keepdims=True)) + 1e-7
     return e / e.sum(-1, keepdims=True)
@@ -156,6 +161,7 @@ WRONG["softmax"] = [
     (lambda x: np.log(softmax_by_rows(x) + 0.0), "logarithm"),
     (lambda x: 1 / (1 + np.exp(-x)), "Rows do not sum to 1"),
     (lambda x: np.exp(x) / np.exp(x).sum(), "Rows do not sum to 1"),
+    (softmax_with_a_guard, "It holds NaN"),
     (softmax_never_zero, "computed in float32, or by a formula"),
     (softmax_in_place, "changes x in place"),
 ]
@@ -232,6 +238,10 @@ def weights_looking_back(scores, mask):
     return weights
 
 
+def weights_by_sigmoid(scores, mask):
+    return 1 / (1 + np.exp(-scores)) * np.expand_dims(mask, (1, 2))
+
+
 def weights_in_place(scores, mask):
     scores += np.where(mask, 0, np.finfo(scores.dtype).min)[:, None, None]
     return softmax_by_rows(scores)
@@ -253,6 +263,7 @@ WRONG["attention_weights"] = [
      "Right for one text alone"),
     (weights_of_columns, "Each column sums to 1"),
     (weights_looking_back, "do not see those after"),
+    (weights_by_sigmoid, "Rows do not sum to 1"),
     (weights_in_place, "changes scores in place"),
 ]
 FAULTS["attention_weights"] = [
@@ -299,12 +310,23 @@ def attention_with(**changes):
 
 def attention_mixed_up(x, params, mask, n_heads):
     """Heads are cut right, and merged without transposing back."""
+    context = context_by_heads(x, params, mask, n_heads)
+    return linear(context.reshape(x.shape), **params["out_lin"])
+
+
+def attention_woven(x, params, mask, n_heads):
+    """Heads are cut right, and merged with the axis of heads last."""
+    context = context_by_heads(x, params, mask, n_heads)
+    context = np.moveaxis(context, 1, -1).reshape(x.shape)
+    return linear(context, **params["out_lin"])
+
+
+def context_by_heads(x, params, mask, n_heads):
     q, k, v = (
         split_heads_by_slices(linear(x, **params[f"{name}_lin"]), n_heads)
         for name in "qkv"
     )
-    context = weights_by_filling(scores_by_einsum(q, k), mask) @ v
-    return linear(context.reshape(x.shape), **params["out_lin"])
+    return weights_by_filling(scores_by_einsum(q, k), mask) @ v
 
 
 def attention_sharing_weights(x, params, mask, n_heads):
@@ -322,6 +344,9 @@ WRONG["attention"] = [
     (lambda x, p, m, n: attention_by_einsum(x, p, m, n, K=x.shape[-1]), "√D"),
     (lambda x, p, m, n: attention_by_einsum(x, p, m, n, K=(x.shape[-1] // n) ** 2),
      "not by its root"),
+    (lambda x, p, m, n: attention_by_einsum(x, p, m, n, K=x.shape[1]), "by √L"),
+    (lambda x, p, m, n: attention_by_einsum(x, p, m, n, K=n / x.shape[-1]),
+     "Multiplied by √K"),
     (attention_with(out=False), "last step is missing"),
     (attention_with(weigh=lambda scores, mask: softmax_by_rows(scores)),
      "mask is not used"),
@@ -333,7 +358,10 @@ WRONG["attention"] = [
     (attention_with(weigh=weights_adding(-1e4)), "swallows"),
     (attention_with(weigh=weights_of_columns), "Each column sums to 1"),
     (attention_with(weigh=weights_looking_back), "do not see those after"),
+    (attention_with(weigh=lambda scores, mask: softmax_by_rows(
+        scores + np.where(mask, 0, -1e300))), "Right for one text alone"),
     (attention_mixed_up, "tokens are mixed"),
+    (attention_woven, "alternate within a token"),
     (attention_sharing_weights, "Right for one head, wrong for 3 tokens and 2 heads"),
     (lambda x, p, m, n: attention_by_einsum(x, p, m, 1), "n_heads is not used"),
     (lambda x, p, m, n: x + attention_by_heads(x, p, m, n), "x is added"),

@@ -83,7 +83,7 @@ WRONG["ffn"] = [
     (lambda x, p: gelu(x @ p["lin1"]["weight"].T) @ p["lin2"]["weight"].T
      + p["lin2"]["bias"], "lin1's bias is missing"),
     (lambda x, p: gelu(x.dot(p["lin1"]["weight"]) + p["lin1"]["bias"]).dot(
-        p["lin2"]["weight"]) + p["lin2"]["bias"], "must be turned"),
+        p["lin2"]["weight"]) + p["lin2"]["bias"], "must be transposed"),
     (lambda x, p: linear(gelu(linear(x, **p["lin2"])), **p["lin1"]), "it stops"),
     (lambda x, p: gelu(linear(x, **p["lin1"])), "shape is (1, 2, 6)"),
     (lambda x, p: ffn(x, p, "gelu"), "it is a tuple"),
@@ -162,6 +162,8 @@ WRONG["layer_norm"] = [
      / (x.var(-1, keepdims=True) + eps), "not by its root"),
     (lambda x, weight, bias, eps: (x - x.mean()) / x.std(axis=-1, keepdims=True),
      "rows do not have mean 0"),
+    (lambda x, weight, bias, eps: (x - x.mean(0)) / x.std(0) * weight + bias,
+     "It holds NaN"),
     (layer_norm_in_place, "changes x in place"),
 ]
 FAULTS["layer_norm"] = [
@@ -234,10 +236,23 @@ def block_normalising(first, last, sums=(1, 1)):
     return block
 
 
+def block_adding_before_the_norm(x, params, mask, config):
+    x = x + attended_by(x, params, mask, config)
+    x = x + ffn_by_einsum(normalised(x, params[SA]), params["ffn"])
+    return normalised(x, params[OUTPUT])
+
+
+def block_in_parallel(x, params, mask, config):
+    y = normalised(x + attended_by(x, params, mask, config), params[SA])
+    return normalised(y + ffn_by_einsum(x, params["ffn"]), params[OUTPUT])
+
+
 SA, OUTPUT = "sa_layer_norm", "output_layer_norm"
 WRONG["block"] = [
     (block_like_gpt, "GPT-2"),
     (block_keeping_the_name_x, "The second sum adds the block's input"),
+    (block_adding_before_the_norm, "adds what the first LayerNorm read"),
+    (block_in_parallel, "beside attention"),
     (block_in_a_row, "both residual sums"),
     (block_normalising_parts, "Add first"),
     (block_normalising(SA, OUTPUT, sums=(0, 1)), "x + attended"),

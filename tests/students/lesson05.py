@@ -46,7 +46,7 @@ def count_rows(params):
     return sum(map(count_rows, params.values()))
 
 
-def count_two_levels(params):
+def count_at_the_top(params):
     total = 0
     for value in params.values():
         if isinstance(value, dict):
@@ -56,11 +56,28 @@ def count_two_levels(params):
     return total
 
 
+def count_by(measure, names=("weight", "bias")):
+    """Return an answer that adds up a measure of the arrays of some names."""
+    def count(params):
+        total = 0
+        for name, value in params.items():
+            if isinstance(value, dict):
+                total += count(value)
+            elif name in names:
+                total += measure(value)
+        return total
+    return count
+
+
 RIGHT["count_parameters"] = [count_by_recursion, count_with_a_stack]
 WRONG["count_parameters"] = [
     (count_names, "how many arrays there are"),
     (count_rows, "That counts rows"),
-    (count_two_levels, "at the top of the tree"),
+    (count_at_the_top, "at the top of the tree"),
+    (count_by(lambda array: sum(array.shape)), "numbers of a shape were added"),
+    (count_by(lambda array: array.size * array.itemsize), "Those are bytes"),
+    (count_by(np.sum), "themselves were added up"),
+    (count_by(np.size, names=("weight",)), "Biases are parameters, too"),
     (lambda params: sum(value.size for value in params.values()), "has no attribute"),
 ]
 

@@ -10,8 +10,7 @@ from ...functions import Array
 from ...training import batches
 from .. import wordpiece as plain
 from ..exercise import Exercise
-
-is_sign = plain.is_punctuation
+from ..wordpiece import is_punctuation
 
 # --- split the words ------------------------------------------------------------------
 
@@ -57,19 +56,13 @@ def split_at_spaces(text: str) -> list[str]:
     return without_accents(text.lower()).split()
 
 
-def punctuation_dropped(text: str) -> list[str]:
-    """Punctuation is gone. It is kept: each mark is a word of its own."""
-    letters = [" " if is_sign(c) else c for c in text.lower()]
-    return without_accents("".join(letters)).split()
-
-
 def marks_in_a_row_kept(text: str) -> list[str]:
     """Marks side by side, as in "?!", are still one word: each is one of its own."""
     words: list[str] = []
     for word in without_accents(text.lower()).split():
         parts = [""]
         for letter in word:
-            if parts[-1] and is_sign(parts[-1][-1]) != is_sign(letter):
+            if parts[-1] and is_punctuation(parts[-1][-1]) != is_punctuation(letter):
                 parts.append("")
             parts[-1] += letter
         words += parts
@@ -82,7 +75,7 @@ def without_accents(text: str) -> str:
 
 
 def marked_off(text: str) -> str:
-    return "".join(f" {c} " if is_sign(c) else c for c in text)
+    return "".join(f" {c} " if is_punctuation(c) else c for c in text)
 
 
 def has_capitals(found: list[str], text: str) -> bool:
@@ -106,7 +99,12 @@ def has_empty_words(found: list[str], text: str) -> bool:
 
 def has_mixed_words(found: list[str], text: str) -> bool:
     """Some words still hold punctuation, which is to stand alone."""
-    return any(len(word) > 1 and any(map(is_sign, word)) for word in found)
+    return any(len(word) > 1 and any(map(is_punctuation, word)) for word in found)
+
+
+def has_lost_marks(found: list[str], text: str) -> bool:
+    """Punctuation is gone. It is kept: each mark is a word of its own."""
+    return sum(map(is_punctuation, "".join(found))) < sum(map(is_punctuation, text))
 
 
 def has_lost_letters(found: list[str], text: str) -> bool:
@@ -143,12 +141,13 @@ SPLIT_WORDS = Exercise(
     ),
     slips=(
         capitals_kept, accents_kept, accented_letters_dropped, foreign_letters_dropped,
-        split_at_spaces, punctuation_dropped, marks_in_a_row_kept,
+        split_at_spaces, marks_in_a_row_kept,
     ),
     signs=(
-        has_capitals, has_accents, has_empty_words, has_mixed_words, has_lost_letters,
+        has_capitals, has_accents, has_empty_words, has_mixed_words, has_lost_marks,
+        has_lost_letters,
     ),
-    reveals=(split_words, plain.split_words, plain.is_punctuation),
+    reveals=(split_words, plain.split_words, is_punctuation),
 )
 
 # --- cut a word into pieces -----------------------------------------------------------
@@ -170,6 +169,10 @@ def marked(part: str, start: int) -> str:
 
 def bare(part: str, start: int) -> str:
     return part
+
+
+def continuing(part: str, start: int) -> str:
+    return f"##{part}"
 
 
 def cut(
@@ -214,7 +217,7 @@ def marks_taken_off(word: str, vocabulary: frozenset[str]) -> list[str]:
 def all_marked(word: str, vocabulary: frozenset[str]) -> list[str]:
     """The first piece is looked up with ## as well: it begins the word, and has none.
     """
-    return or_unknown(*cut(word, vocabulary, *2 * [lambda part, _: f"##{part}"]))
+    return or_unknown(*cut(word, vocabulary, continuing, continuing))
 
 
 def shortest_first(word: str, vocabulary: frozenset[str]) -> list[str]:

@@ -5,11 +5,10 @@ import numpy as np
 from ... import embeddings
 from ...functions import Array, layer_norm, lookup
 from ...trees import Tree
-from .. import vectors
 from ..exercise import Exercise
+from ..vectors import cosines, directions, nearest
 
 rng = np.random.default_rng(2)
-directions_of, rightly_nearest = vectors.directions, vectors.nearest
 
 # --- look up --------------------------------------------------------------------------
 
@@ -53,7 +52,7 @@ LOOKUP = Exercise(
     difficulty=1,
     answer=lookup,
     cases={
-        "two texts of three tokens": (np.array([[0, 2, 2], [3, 1, 0]]), FRIENDLY),
+        "2 texts of 3 tokens": (np.array([[0, 2, 2], [3, 1, 0]]), FRIENDLY),
         "one text": (np.array([[4, 1, 0, 3]]), rng.normal(size=(5, 3))),
         "as many tokens as dimensions": (np.array([[3, 0], [1, 2]]), np.eye(4) + 1),
         "a table that is square": (np.array([[1, 2, 0]]), rng.normal(size=(3, 3))),
@@ -96,39 +95,39 @@ def divided_below(vectors: Array) -> Array:
 
 def squares_without_root(vectors: Array) -> Array:
     """The length is the square root of the sum of the squares. Is the root missing?"""
-    directions = vectors / lengths_of(vectors) ** 2
-    return directions @ directions.T
+    rows = vectors / lengths_of(vectors) ** 2
+    return rows @ rows.T
 
 
 def sums_as_lengths(vectors: Array) -> Array:
     """The length is the square root of the sum of the squares, not a sum of absolute
     values.
     """
-    directions = vectors / np.abs(vectors).sum(axis=-1, keepdims=True)
-    return directions @ directions.T
+    rows = vectors / np.abs(vectors).sum(axis=-1, keepdims=True)
+    return rows @ rows.T
 
 
 def lengths_of_columns(vectors: Array) -> Array:
     """The lengths are those of the columns: a vector is a row, so sum over axis -1, and
     keep that axis (keepdims=True).
     """
-    directions = vectors / np.linalg.norm(vectors, axis=0)
-    return directions @ directions.T
+    rows = vectors / np.linalg.norm(vectors, axis=0)
+    return rows @ rows.T
 
 
 def one_length(vectors: Array) -> Array:
     """All vectors are divided by one and the same length, that of the whole array. Each
     has its own: axis=-1, keepdims=True.
     """
-    directions = vectors / np.linalg.norm(vectors)
-    return directions @ directions.T
+    rows = vectors / np.linalg.norm(vectors)
+    return rows @ rows.T
 
 
 def distances(vectors: Array) -> Array:
     """1 − cosine is a distance, 0 between a vector and itself. The cosine is asked for.
     """
-    directions = vectors / lengths_of(vectors)
-    return 1 - directions @ directions.T
+    rows = vectors / lengths_of(vectors)
+    return 1 - rows @ rows.T
 
 
 def correlations(vectors: Array) -> Array:
@@ -155,13 +154,13 @@ COSINES = Exercise(
     lesson=2,
     minutes=5,
     difficulty=2,
-    answer=vectors.cosines,
+    answer=cosines,
     cases={
         "the shown vectors": (
             np.array([[3.0, 4.0], [6.0, 8.0], [0.0, 5.0], [-3.0, -4.0]]),
         ),
         "vectors of length 1": (np.array([[0.6, 0.8, 0.0], [0.0, 1.0, 0.0]]),),
-        "five vectors": (rng.normal(size=(5, 8)),),
+        "5 vectors": (rng.normal(size=(5, 8)),),
         "as many as they have numbers": (rng.normal(size=(4, 4)),),
         "very long and very short ones": (
             rng.normal(size=(4, 6)) * [[1e3], [1e-3], [1.0], [50.0]],
@@ -179,10 +178,14 @@ COSINES = Exercise(
         sums_as_lengths, lengths_of_columns, one_length, distances, correlations,
     ),
     signs=(not_one_with_itself, beyond_one),
-    reveals=(vectors.cosines, vectors.directions),
+    reveals=(cosines, directions),
 )
 
 # --- nearest --------------------------------------------------------------------------
+
+
+def cosines_with(row: int, vectors: Array) -> Array:
+    return directions(vectors) @ directions(vectors)[row]
 
 
 def ranked(likeness: Array, row: int, n: int) -> Array:
@@ -193,24 +196,24 @@ def ranked(likeness: Array, row: int, n: int) -> Array:
 
 def itself_included(row: int, vectors: Array, n: int) -> Array:
     """The word itself is among them, at cosine 1: leave it out, and take n others."""
-    return (-directions_of(vectors) @ directions_of(vectors)[row]).argsort()[:n]
+    return (-cosines_with(row, vectors)).argsort()[:n]
 
 
 def one_too_few(row: int, vectors: Array, n: int) -> Array:
     """There is one too few: take the word itself out before you count to n."""
-    return ranked(directions_of(vectors) @ directions_of(vectors)[row], row, n - 1)
+    return ranked(cosines_with(row, vectors), row, n - 1)
 
 
 def farthest_first(row: int, vectors: Array, n: int) -> Array:
     """These are the farthest. argsort() puts the smallest first, and the nearest have
     the largest cosine: turn it round, [::-1].
     """
-    return (directions_of(vectors) @ directions_of(vectors)[row]).argsort()[:n]
+    return cosines_with(row, vectors).argsort()[:n]
 
 
 def nearest_last(row: int, vectors: Array, n: int) -> Array:
     """The right ones, but the nearest is to come first."""
-    return rightly_nearest(row, vectors, n)[::-1]
+    return nearest(row, vectors, n)[::-1]
 
 
 def by_dot_product(row: int, vectors: Array, n: int) -> Array:
@@ -229,15 +232,13 @@ def by_distance(row: int, vectors: Array, n: int) -> Array:
 
 def by_size_of_cosine(row: int, vectors: Array, n: int) -> Array:
     """A cosine of −0.9 is far away, not near: no absolute values."""
-    likeness = directions_of(vectors) @ directions_of(vectors)[row]
-    return ranked(np.abs(likeness), row, n)
+    return ranked(np.abs(cosines_with(row, vectors)), row, n)
 
 
 def cosines_themselves(row: int, vectors: Array, n: int) -> Array:
     """These are the cosines. Asked for are the numbers of the rows: argsort, not sort.
     """
-    likeness = directions_of(vectors) @ directions_of(vectors)[row]
-    return likeness[rightly_nearest(row, vectors, n)]
+    return cosines_with(row, vectors)[nearest(row, vectors, n)]
 
 
 def holds_itself(found: Array, row: int, vectors: Array, n: int) -> bool:
@@ -254,7 +255,7 @@ NEAREST = Exercise(
     lesson=2,
     minutes=5,
     difficulty=2,
-    answer=vectors.nearest,
+    answer=nearest,
     cases={
         "the shown arrows": (0, ARROWS, 3),
         "another row": (4, rng.normal(size=(8, 3)), 3),
@@ -278,7 +279,7 @@ NEAREST = Exercise(
         by_distance, by_size_of_cosine, cosines_themselves,
     ),
     signs=(holds_itself,),
-    reveals=(vectors.nearest, vectors.directions),
+    reveals=(nearest, directions),
 )
 
 # --- sines and cosines ----------------------------------------------------------------
@@ -354,7 +355,9 @@ def another_base(n_positions: int, dim: int) -> Array:
 
 
 def in_degrees(n_positions: int, dim: int) -> Array:
-    """The angles are taken for degrees: np.sin and np.cos want them as they are."""
+    """The angles are taken for degrees. They are radians already, as np.sin and np.cos
+    want them.
+    """
     return waves(np.deg2rad(angles(n_positions, exponents_in_pairs(dim))))
 
 

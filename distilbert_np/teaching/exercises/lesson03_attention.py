@@ -10,6 +10,7 @@ from ... import functions
 from ...functions import Array, linear, softmax
 from ...trees import Tree
 from ..exercise import Exercise
+from .material import random_attention
 
 rng = np.random.default_rng(3)
 
@@ -157,7 +158,7 @@ def keys_in_rows(q: Array, k: Array) -> Array:
     return attention_scores(k, q)
 
 
-SCORES = Exercise(
+ATTENTION_SCORES = Exercise(
     name="attention_scores",
     lesson=3,
     minutes=3,
@@ -537,18 +538,6 @@ def added_to_input(x: Array, params: Tree, mask: Array, n_heads: int) -> Array:
     return x + composed(x, params, mask, n_heads)
 
 
-def random_params(dim: int) -> Tree:
-    """Return parameters of attention: weights (D, D), and biases (D,) that are not 0.
-    """
-    return {
-        name: {
-            "weight": rng.normal(size=(dim, dim)) / math.sqrt(dim / 2),
-            "bias": rng.normal(size=dim),
-        }
-        for name in ("q_lin", "k_lin", "v_lin", "out_lin")
-    }
-
-
 ATTENTION = Exercise(
     name="attention",
     lesson=3,
@@ -557,17 +546,18 @@ ATTENTION = Exercise(
     answer=attention,
     cases={
         "3 tokens and 2 heads": (
-            rng.normal(size=(1, 3, 4)).round(1), random_params(4),
+            rng.normal(size=(1, 3, 4)).round(1), random_attention(rng, 4),
             np.ones((1, 3), bool), 2,
         ),
         "one head": (
-            rng.normal(size=(2, 3, 4)), random_params(4), np.ones((2, 3), bool), 1
+            rng.normal(size=(2, 3, 4)), random_attention(rng, 4),
+            np.ones((2, 3), bool), 1,
         ),
         "padded texts and 3 heads": (
-            rng.normal(size=(2, 4, 12)), random_params(12), IN_SIGHT, 3
+            rng.normal(size=(2, 4, 12)), random_attention(rng, 12), IN_SIGHT, 3
         ),
         "a text with no token in sight": (
-            rng.normal(size=(1, 4, 6)), random_params(6), NOTHING, 2
+            rng.normal(size=(1, 4, 6)), random_attention(rng, 6), NOTHING, 2
         ),
     },
     hints=(
@@ -600,4 +590,6 @@ ATTENTION = Exercise(
     reveals=(library.attention,),
 )
 
-EXERCISES = (SPLIT_HEADS, MERGE_HEADS, SCORES, SOFTMAX, ATTENTION_WEIGHTS, ATTENTION)
+EXERCISES = (
+    SPLIT_HEADS, MERGE_HEADS, ATTENTION_SCORES, SOFTMAX, ATTENTION_WEIGHTS, ATTENTION
+)

@@ -14,6 +14,7 @@ from ...config import DistilBertConfig
 from ...functions import Array, gelu, gelu_new, layer_norm, linear
 from ...trees import Tree
 from ..exercise import Exercise
+from .material import random_attention, random_ffn
 
 rng = np.random.default_rng(4)
 Layer = Callable[[Array], Array]
@@ -161,24 +162,11 @@ def without_biases(x: Array, params: Tree) -> Array:
 
 
 def not_turned(x: Array, params: Tree) -> Array:
-    """The weights must be turned: one is stored as (out, in), lin1's as (F, D), so
-    x @ weight.T. Where F = D no shape complains.
+    """The weights must be transposed: one is stored as (out, in), lin1's as (F, D),
+    so x @ weight.T. Where F = D no shape complains.
     """
     lin1, lin2 = params["lin1"], params["lin2"]
     return gelu(x @ lin1["weight"] + lin1["bias"]) @ lin2["weight"] + lin2["bias"]
-
-
-def random_linear(n_out: int, n_in: int) -> Tree:
-    """Return a weight (n_out, n_in) and a bias (n_out,) that is not 0."""
-    weight = rng.normal(size=(n_out, n_in)) / math.sqrt(n_in)
-    return {"weight": weight, "bias": rng.normal(size=n_out)}
-
-
-def random_ffn(dim: int, hidden_dim: int) -> Tree:
-    """Return parameters of a feed-forward network."""
-    return {
-        "lin1": random_linear(hidden_dim, dim), "lin2": random_linear(dim, hidden_dim)
-    }
 
 
 FFN = Exercise(
@@ -189,10 +177,12 @@ FFN = Exercise(
     answer=ffn,
     cases={
         "2 tokens with D = 3 and F = 6": (
-            rng.normal(size=(1, 2, 3)).round(1), random_ffn(3, 6)
+            rng.normal(size=(1, 2, 3)).round(1), random_ffn(rng, 3, 6)
         ),
-        "as wide inside as outside": (rng.normal(size=(2, 3, 4)), random_ffn(4, 4)),
-        "3 texts": (rng.normal(size=(3, 5, 4)), random_ffn(4, 16)),
+        "as wide inside as outside": (
+            rng.normal(size=(2, 3, 4)), random_ffn(rng, 4, 4)
+        ),
+        "3 texts": (rng.normal(size=(3, 5, 4)), random_ffn(rng, 4, 16)),
     },
     hints=(
         "Three steps, each reads what the one before made: widen, bend, narrow.",
@@ -547,11 +537,10 @@ def random_norm(dim: int) -> Tree:
 
 def random_block(dim: int, hidden_dim: int) -> Tree:
     """Return parameters of a block."""
-    names = ("q_lin", "k_lin", "v_lin", "out_lin")
     return {
-        "attention": {name: random_linear(dim, dim) for name in names},
+        "attention": random_attention(rng, dim),
         "sa_layer_norm": random_norm(dim),
-        "ffn": random_ffn(dim, hidden_dim),
+        "ffn": random_ffn(rng, dim, hidden_dim),
         "output_layer_norm": random_norm(dim),
     }
 

@@ -13,6 +13,7 @@ from ...pipelines.feature_extraction import mean_in_sight
 from ...trees import Tree, flatten, unflatten
 from ...weights import parameter_shapes
 from ..exercise import Exercise
+from .material import random_ffn, random_linear
 
 rng = np.random.default_rng(5)
 
@@ -68,11 +69,6 @@ def top_alone(params: Tree) -> int:
     return sum(array.size for array in params.values() if not isinstance(array, dict))
 
 
-def a_linear(n_in: int, n_out: int) -> Tree:
-    """Return the parameters of a linear: a weight (O, I) and a bias (O,)."""
-    return {"weight": rng.normal(size=(n_out, n_in)), "bias": rng.normal(size=n_out)}
-
-
 def some_parameters(config: DistilBertConfig) -> Tree:
     """Return the parameters of a model, drawn at random, the biases too."""
     shapes = parameter_shapes(config, "base")
@@ -90,9 +86,9 @@ COUNT_PARAMETERS = Exercise(
     difficulty=1,
     answer=count_parameters,
     cases={
-        "a linear": (a_linear(2, 3),),
-        "two linears": ({"lin1": a_linear(2, 4), "lin2": a_linear(4, 2)},),
-        "an encoder of two blocks": (some_parameters(SMALL),),
+        "a linear": (random_linear(rng, 2, 3),),
+        "2 linears": (random_ffn(rng, 2, 4),),
+        "an encoder of 2 blocks": (some_parameters(SMALL),),
         "no parameters at all": ({},),
     },
     hints=(
@@ -245,10 +241,10 @@ HIDDEN_STATES = Exercise(
     answer=hidden_states,
     cases={
         "one block": given(1, *stack(1)),
-        "three blocks": given(1, *stack(3)),
-        "two texts, one of them padded": given(2, *stack(2), seen=2),
-        "three blocks that the tree lists from the last": given(1, *stack(3, True)),
-        "twelve blocks": given(1, *stack(12)),
+        "3 blocks": given(1, *stack(3)),
+        "2 texts, one of them padded": given(2, *stack(2), seen=2),
+        "3 blocks that the tree lists from the last": given(1, *stack(3, True)),
+        "12 blocks": given(1, *stack(12)),
     },
     hints=(
         "What does the first block read? And the second?",
@@ -324,7 +320,7 @@ MEAN_IN_SIGHT = Exercise(
     difficulty=2,
     answer=mean_in_sight,
     cases={
-        "two texts without padding": (
+        "2 texts without padding": (
             np.arange(12.0).reshape(2, 3, 2), np.ones((2, 3), int),
         ),
         "padding on the right": (
@@ -371,8 +367,8 @@ def averaged(found: Array, truth: Array) -> bool:
 
 
 def absolute(found: Array, truth: Array) -> bool:
-    """The bound does not grow with the numbers. Near 1000 float32 itself stands 6e-5
-    apart: no program could pass.
+    """The bound does not grow with the numbers. Near 1000 those of float32
+    lie 6e-5 apart: rounding alone is up to 3e-5.
     """
     return found.shape == truth.shape and bool(np.abs(found - truth).max() <= 1e-5)
 
@@ -414,7 +410,7 @@ def cosine(found: Array, truth: Array) -> bool:
     return bool(found @ truth > 0.9999 * np.sqrt((found @ found) * (truth @ truth)))
 
 
-def not_a_truth(answer: bool, found: Array, truth: Array) -> bool:
+def not_true_or_false(answer: bool, found: Array, truth: Array) -> bool:
     """Asked for is whether it is within the bound: True or False, for all numbers
     together.
     """
@@ -455,7 +451,7 @@ def one_off(value: float, size: int = 1000) -> tuple[Array, Array]:
     return found, truth
 
 
-BOUND = Exercise(
+IS_WITHIN_BOUND = Exercise(
     name="is_within_bound",
     lesson=5,
     minutes=8,
@@ -465,8 +461,8 @@ BOUND = Exercise(
         "rounding": (np.array([0.5, 1.000001, -2.000002]), np.array([0.5, 1.0, -2.0])),
         "a number too large": (np.array([1.01, 2.0, 3.0]), np.array([1.0, 2.0, 3.0])),
         "a number too small": (np.array([0.99, 2.0, 3.0]), np.array([1.0, 2.0, 3.0])),
-        "one wrong number of a thousand": one_off(1e-4),
-        "one wrong number of a thousand, too small": one_off(-1e-4),
+        "one wrong number of 1000": one_off(1e-4),
+        "one wrong number of 1000, too small": one_off(-1e-4),
         "NaN": (np.array([1.0, np.nan, 3.0]), np.array([1.0, 2.0, 3.0])),
         "infinity": (np.array([1.0, np.inf, 3.0]), np.array([1.0, 2.0, 3.0])),
         "another shape": (np.full((3, 1), 2.0), np.full(3, 2.0)),
@@ -491,9 +487,9 @@ BOUND = Exercise(
         largest_with_sign, cosine,
     ),
     signs=(
-        not_a_truth, shapes_pass, nan_passes, too_small_passes, refuses_rounding,
+        not_true_or_false, shapes_pass, nan_passes, too_small_passes, refuses_rounding,
     ),
     reveals=(float32_bound, is_within_bound),
 )
 
-EXERCISES = (COUNT_PARAMETERS, HIDDEN_STATES, MEAN_IN_SIGHT, BOUND)
+EXERCISES = (COUNT_PARAMETERS, HIDDEN_STATES, MEAN_IN_SIGHT, IS_WITHIN_BOUND)

@@ -7,6 +7,7 @@ from ...functions import Array, gelu, layer_norm, linear, log_softmax, relu, sof
 from ...training.metrics import LONGEST_ANSWER, best_span
 from ...trees import Tree
 from ..exercise import Exercise
+from .material import random_linear
 
 rng = np.random.default_rng(6)
 
@@ -320,16 +321,11 @@ def of_another_matrix(
     return not np.allclose(decoder @ features, products)
 
 
-def some_linear(n_in: int, n_out: int) -> Tree:
-    """Return the parameters of a linear, weight (O, I) and bias (O,), at random."""
-    return {"weight": rng.normal(size=(n_out, n_in)), "bias": rng.normal(size=n_out)}
-
-
 def for_masked_lm(shape: tuple[int, int, int], labels: Array) -> tuple:
     """Return arguments for a vocabulary of 7 words."""
     dim = shape[-1]
     params = {
-        "vocab_transform": some_linear(dim, dim),
+        "vocab_transform": random_linear(rng, dim, dim),
         "vocab_layer_norm": {
             "weight": rng.normal(size=dim), "bias": rng.normal(size=dim),
         },
@@ -448,7 +444,8 @@ def class_bias_forgotten(h: Array, params: Tree) -> Array:
 def for_sequences(n_texts: int, length: int, n_classes: int) -> tuple[Array, Tree]:
     """Return the arguments of a head that reads the first token."""
     params = {
-        "pre_classifier": some_linear(4, 4), "classifier": some_linear(4, n_classes),
+        "pre_classifier": random_linear(rng, 4, 4),
+        "classifier": random_linear(rng, 4, n_classes),
     }
     return rng.normal(size=(n_texts, length, 4)), params
 
