@@ -256,7 +256,9 @@ def diagnosis(
         if not found[case].stopped and holds(partial(sign, result, *arguments)):
             return one_line(sign.__doc__)
     part, right, name = first_wrong(result, right)
-    change = changed_as_a_whole(part, right) or one_factor(found, expected)
+    if is_single(right):
+        part, right = single_numbers(found, expected)
+    change = changed_as_a_whole(part, right)
     return f"{name}: {change}" if change and name else change
 
 
@@ -283,6 +285,29 @@ def first_wrong(found: Any, expected: Any, name: str = "") -> tuple[Any, Any, st
     return found, expected, name
 
 
+def single_numbers(
+    found: dict[str, Outcome], expected: dict[str, Outcome]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers that are wrong first in each case, and the right ones.
+
+    One alone is always some multiple of the right one: it takes two to tell.
+    """
+    pairs = [
+        first_wrong(found[case].result, right.result)[:2]
+        for case, right in expected.items()
+        if not found[case].stopped and not is_same(found[case].result, right.result)
+    ]
+    numbers = [pair for pair in pairs if all(map(is_single, pair))]
+    wrong, right = zip(*numbers, strict=True) if numbers else ((), ())
+    return np.array(wrong, float), np.array(right, float)
+
+
+def is_single(value: Any) -> bool:
+    """Return whether something is a single number, of the float kind."""
+    is_array = isinstance(value, np.ndarray | np.floating)
+    return isinstance(value, float) or (is_array and value.ndim == 0)
+
+
 def changed_as_a_whole(found: Any, expected: Any) -> str | None:
     """Say what one thing, done to all numbers of the right result, makes this one."""
     numbers = (np.ndarray, np.floating, float)
@@ -303,29 +328,9 @@ def changed_as_a_whole(found: Any, expected: Any) -> str | None:
         return "Every number is 0."
     place = np.unravel_index(np.abs(expected).argmax(), expected.shape)
     factor = found[place] / expected[place]
-    if found.size > 1 and is_same(found, factor * expected):
+    if expected.size > 1 and is_same(found, factor * expected):
         return f"Every number is {factor:.6g} times the right one."
     return lost_digits(found, expected)
-
-
-def one_factor(
-    found: dict[str, Outcome], expected: dict[str, Outcome]
-) -> str | None:
-    """Say so, if what is wrong are single numbers, all one factor times the right ones.
-
-    Any number is some factor times another: it must be the same in several cases.
-    """
-    factors, numbers = [], (float, np.floating)
-    for case, outcome in found.items():
-        part, right, _ = first_wrong(outcome.result, expected[case].result)
-        if is_same(part, right):
-            continue
-        if not isinstance(part, numbers) or not isinstance(right, numbers) or not right:
-            return None
-        factors.append(part / right)
-    if len(factors) < 2 or not is_same(factors, factors[:1] * len(factors)):
-        return None
-    return f"Every number is {factors[0]:.6g} times the right one."
 
 
 def lost_digits(found: np.ndarray, expected: np.ndarray) -> str | None:

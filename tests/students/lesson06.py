@@ -149,7 +149,6 @@ def entropy_of_one_axis(logits, labels, ignored=-100):
 
 RIGHT["cross_entropy"] = [entropy_by_loop, entropy_by_one_hot]
 WRONG["cross_entropy"] = [
-    (lambda *given: np.array(entropy_of_rows(*given)), "One number is asked for"),
     (entropy_over_all, "divided by the number of all labels"),
     (entropy_clipped, "taken for class 0"),
     (entropy_of_all, "used as numbers of classes"),
@@ -164,6 +163,7 @@ WRONG["cross_entropy"] = [
     (entropy_with_a_little, "Large losses are cut off"),
     (entropy_of_a_table, "takes every label from every row"),
     (entropy_of_rows, "it is a list, not a number"),
+    (lambda *given: np.array(entropy_of_rows(*given)), "the losses of the rows"),
     (lambda logits, labels, ignored=-100: entropy_by_loop(logits, labels),
      "−100 is written in the function"),
     (entropy_without_log, "That is 1 − p"),
@@ -261,6 +261,11 @@ def masked_lm_from(steps):
     return answer
 
 
+def softened(h, params, decoder, labels):
+    logits, loss = masked_lm_by_hand(h, params, decoder, labels)
+    return np.exp(log_softmax(logits)), loss
+
+
 RIGHT["masked_lm_loss"] = [masked_lm_by_hand, masked_lm_word_by_word]
 WRONG["masked_lm_loss"] = [
     (headed(lambda h, params: normed(transformed(h, params), params)),
@@ -271,12 +276,13 @@ WRONG["masked_lm_loss"] = [
     (headed(lambda h, params: gelu(normed(transformed(h, params), params))),
      "in each other's place"),
     (headed(lambda h, params: normed(gelu_new(transformed(h, params)), params)),
-     "[0]:"),
+     "not right yet. [0]: Right to 3 digits only"),
     (headed(right_features, entropy_over_all), "number of all labels"),
     (headed(right_features, entropy_clipped), "taken for word 0"),
     (headed(right_features, entropy_moved), "as for GPT"),
     (headed(right_features, entropy_summed), "the sum over what counts"),
     (headed(right_features, entropy_of_all), "index -100 is out of bounds"),
+    (softened, "Those are probabilities"),
     (no_projector_bias, "lack the bias of vocab_projector"),
     (decoder_read_as_dv, "stored as (D, V)"),
     (decoder_drawn, "no products with the decoder's rows"),
@@ -345,7 +351,7 @@ WRONG["sequence_head"] = [
     (classified(lambda h: h[:, -1], relu), "The last token is classified"),
     (classified(lambda h: h.sum(1) / h.shape[1], relu), "The mean of all tokens"),
     (classified(lambda h: h, relu), "Every token gets scores"),
-    (classified(first, sigmoid), "For a text of one token"),
+    (classified(first, sigmoid), "not right yet. For a text of one token"),
     (classified(lambda h: h[0], relu), "h[0] is the first text"),
     (lambda h, params: np.maximum(classified(first, np.array)(h, params), 0),
      "scores may be negative"),
@@ -476,7 +482,7 @@ WRONG["question_answering_loss"] = [
     (question_in_one, "one mean over all starts and ends"),
     (lambda logits, starts, ends: (
         entropy_by_one_hot(logits[..., 0], starts) + cross_entropy(logits[..., 1], ends)
-    ) / 2, "wrong for"),
+    ) / 2, "not right yet. Right for two texts"),
     (lambda logits, starts, ends: np.mean([
         cross_entropy(logits[..., 0], starts), cross_entropy(logits[..., 1], ends)
     ]), "Positions outside the text"),
@@ -547,13 +553,14 @@ WRONG["best_span"] = [
     (lambda starts, ends: (starts.argmax(), np.argmax(ends[starts.argmax() :])),
      "how far behind the start"),
     (lambda starts, ends: divmod(int((starts + ends[:, None]).argmax()), len(ends)),
-     "wrong for"),
+     "The end lies before the start"),
+    (lambda starts, ends: np.subtract(span_by_loops(starts, ends), (0, 1)).tolist(),
+     "not right yet. For four tokens"),
     (spans_where(lambda i, j: i < j < i + 30), "may be one token long"),
     (spans_where(lambda i, j: i <= j), "The answer is too long"),
     (spans_where(lambda i, j: i <= j <= i + 30), "31 tokens are allowed"),
     (spans_where(lambda i, j: i <= j < i + 29), "Only 29 tokens are allowed"),
     (spans_where(lambda i, j: abs(i - j) < 30), "its end may come before its start"),
-    (spans_where(lambda i, j: j < i), "The end lies before the start"),
     (lambda *given: span_by_loops(*given)[::-1], "in each other's place"),
     (lambda *given: (span_by_loops(*given)[0], span_by_loops(*given)[1] + 1),
      "one past the end"),

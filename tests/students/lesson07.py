@@ -120,7 +120,8 @@ WRONG["central_difference"] = [
     (one_sided, "to one side"),
     (lambda f, x, h: central_difference_by_copies(f, x, h) * 2, "the way is 2h"),
     (lambda f, x, h: (f(x + h) - f(x - h)) / h / 2, "only one slope"),
-    (lambda f, x, h: np.ones(x.shape) * (f(x + h) - f(x - h)) / h / 2, "together"),
+    (lambda f, x, h: np.ones(x.shape) * (f(x + h) - f(x - h)) / h / 2,
+     "moved together. Move one"),
     (left_where_it_was, "not put back"),
     (left_where_it_was, "changes x in place"),
     (backwards, "Every number is -1 times the right one"),
@@ -251,7 +252,7 @@ WRONG["softmax_backward"] = [
     (without_keepdims, "keepdims=True"),
     (down_the_columns, "down the columns"),
     (halved_sum, "do not sum to 0"),
-    (from_scores, "For one row"),
+    (from_scores, "already holds the probabilities"),
     (lambda dy, y: y * dy - y * np.sum(y * dy), "One sum over everything"),
     (lambda dy, y: softmax(y) * (dy - (dy * softmax(y)).sum(-1, keepdims=True)),
      "y already holds the probabilities"),
@@ -363,20 +364,18 @@ def mean_of_nothing(dloss, logits, labels, ignored=-100):
     return kept[..., None] * (softmaxed(logits) - one_hot) * dloss / kept.sum()
 
 
-def probabilities_left(dloss, logits, labels, ignored=-100):
-    p = softmaxed(logits)
-    places = np.argwhere(labels != ignored)
-    for place in map(tuple, places):
-        p[place][labels[place]] -= 1
-    return p * dloss / max(1, len(places))
+def only_asked_are_pushed(dloss, logits, labels, ignored=-100):
+    kept = (labels != ignored)[..., None]
+    one_hot = kept & (labels[..., None] == np.arange(logits.shape[-1]))
+    return (softmaxed(logits) - one_hot) * dloss / max(1, kept.sum())
 
 
 WRONG["cross_entropy_backward"] = [
-    (probabilities_left, "still hold their probabilities"),
     (blind_to_ignored, "It goes wrong where labels are"),
     (zeroed_and_averaged, "number of all labels"),
     (without_a_maximum, "NaN or infinity"),
     (mean_of_nothing, "0 is divided by 0"),
+    (only_asked_are_pushed, "still hold their probabilities"),
     (lambda dloss, logits, labels, ignored: cross_entropy_backward_by_loops(
         1, logits, labels, ignored), "dloss is never used"),
     (lambda dloss, logits, labels, ignored: cross_entropy_backward_by_loops(
@@ -481,21 +480,22 @@ def sums_over_one_axis(dy, x, weight, eps=1e-12):
 
 def bias_averaged(dy, x, weight, eps=1e-12):
     dx, grads = layer_norm_backward_by_jacobians(dy, x, weight, eps)
-    return dx, {"weight": grads["weight"], "bias": dy.reshape(-1, len(weight)).mean(0)}
+    return dx, grads | {"bias": dy.reshape(-1, len(weight)).mean(axis=0)}
 
 
 WRONG["layer_norm_backward"] = [
-    (bias_averaged, "gradient is a mean over the rows"),
-    (changed(lambda g, n, s, a, b: (g - n.shape[-1] * (a + b * n)) / s), "divide both"),
     (changed(lambda g, n, s, a, b: g / s), "for constants"),
     (changed(lambda g, n, s, a, b: (g - n * b) / s), "the mean's term is missing"),
     (changed(lambda g, n, s, a, b: (g - a) / s), "the deviation's term is missing"),
     (changed(lambda g, n, s, a, b: g - a - n * b), "not divided by the deviation"),
     (changed(lambda g, n, s, a, b: (g - a - b) / s), "a factor normalised is missing"),
     (changed(lambda g, n, s, a, b: (g + a - n * b) / s), "do not sum to 0"),
+    (changed(lambda g, n, s, a, b: (g - (a + n * b) * g.shape[-1]) / s),
+     "a row's sums are taken away"),
     (changed(ddof=1), "D − 1"),
-    (changed(root=lambda v, eps: v**0.5 + eps), "below the root"),
+    (changed(root=lambda v, eps: v**0.5 + eps), "eps is added to the deviation"),
     (changed(root=lambda v, eps: v**0.5), "eps is not used"),
+    (bias_averaged, "The bias's gradient is a mean"),
     (sums_over_one_axis, "summed over one axis only"),
     (norm_slopes(lambda n, s, dn, a, b: dn - a - n * b / s), "only the last term"),
     (norm_slopes(lambda n, s, dn, a, b: s * (dn - a - n * b)), "multiplied by the dev"),
@@ -507,7 +507,7 @@ WRONG["layer_norm_backward"] = [
 ]
 FAULTS["layer_norm_backward"] = [
     ("norm-eps-1e-5", "1e-5 is added to the variance"),
-    ("norm-eps-1e-3", "For one row"),
+    ("norm-eps-1e-3", "[0]: Right to 3 digits only"),
     ("norm-eps-outside-root", "1e-5 is added to the deviation"),
     ("norm-unbiased-variance", "D − 1"),
 ]

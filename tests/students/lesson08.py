@@ -37,7 +37,7 @@ RIGHT["soft_targets"] = [
     soft_targets_by_loops, lambda x, T: np.exp(log_softmax(x / T)),
 ]
 WRONG["soft_targets"] = [
-    (lambda x, T: softmax(x), "temperature 1"),
+    (lambda x, T: softmax(x), "The temperature changes nothing"),
     (lambda x, T: softmax(T * x), "sharper, not softer"),
     (lambda x, T: softmax(x) / T, "Soften the scores"),
     (lambda x, T: softmax(softmax(x) / T), "twice"),
@@ -50,6 +50,7 @@ WRONG["soft_targets"] = [
     (lambda x, T: np.exp((x - x.max()) / T) / np.exp((x - x.max()) / T).sum(),
      "All numbers together"),
 ]
+
 
 # --- KL -------------------------------------------------------------------------------
 
@@ -130,6 +131,7 @@ WRONG["kl_divergence"] = [
     (kl_of_hard_student, "Only the teacher is softened"),
     (kl_of_hard_teacher, "Only the student is softened"),
     (lambda s, t, T: T**2 * kl_without_square(s, t, 1), "Neither side is softened"),
+    (lambda s, t, T: kl_without_square(s, t, 1), "The temperature is not used"),
     (lambda s, t, T: -T * kl_times_T(s, t, T), "never below 0"),
     (kl_without_own_entropy, "not 0 where both agree"),
     (kl_by_logs, "use log_softmax"),
@@ -145,6 +147,7 @@ WRONG["kl_divergence"] = [
     (lambda s, t, T: kl_of_words(s, t, T).sum(axis=0).mean(), "down the rows"),
     (lambda s, t, T: 4 * kl_without_square(s, t, T), "The factor is 4"),
 ]
+
 
 # --- its gradient ---------------------------------------------------------------------
 
@@ -178,6 +181,8 @@ WRONG["kl_divergence_backward"] = [
     (lambda d, s, t, T: d * T * (softmax(s) - softmax(t / T)) / len(s),
      "The student is not softened"),
     (lambda d, s, t, T: d * T * (softmax(s) - softmax(t)) / len(s), "Neither p nor q"),
+    (lambda d, s, t, T: d * (softmax(s) - softmax(t)) / len(s),
+     "The temperature is not used"),
     (lambda d, s, t, T: T * (softmax(s / T) - softmax(t / T)) / len(s),
      "dloss is not used"),
     (lambda d, s, t, T: -d * T * softmax(t / T) / len(s), "adds q"),
@@ -185,6 +190,7 @@ WRONG["kl_divergence_backward"] = [
     (lambda d, s, t, T: d * T * (softmax(s / T) - softmax(t)) / len(s),
      "The teacher is not softened"),
 ]
+
 
 # --- cosine ---------------------------------------------------------------------------
 
@@ -222,6 +228,7 @@ WRONG["cosine_loss"] = [
     (lambda x, y: np.nan_to_num(1 - (x * y).sum(-1) / np.sqrt(
         (x * x).sum(-1) * (y * y).sum(-1))).mean(), "no number in the place of NaN"),
 ]
+
 
 # --- the triple loss ------------------------------------------------------------------
 
@@ -290,6 +297,7 @@ FAULTS["triple_loss"] = [
     ("ignored-labels-counted", "takes −100 for a word"),
 ]
 
+
 # --- the student's start --------------------------------------------------------------
 
 RIGHT["student_layers"] = [
@@ -297,12 +305,13 @@ RIGHT["student_layers"] = [
     lambda n, k: [0] if k == 1 else [round((n - 1) / (k - 1) * i) for i in range(k)],
 ]
 WRONG["student_layers"] = [
-    (lambda n, k: list(range(0, n, n // k))[:k], "last layers are left out"),
+    (lambda n, k: list(range(0, n, n // k))[:k], "leave out the teacher's last layers"),
     (lambda n, k: [i * (n - 1) // max(k - 1, 1) for i in range(k)], "cut off"),
     (lambda n, k: np.floor(np.linspace(0, n - 1, k) + 0.5).astype(int).tolist(),
      "the even number"),
-    (lambda n, k: [*range(k)], "first layers"),
-    (lambda n, k: [*range(n)][-k:], "last layers"),
+    (lambda n, k: np.rint(np.linspace(0, n - 1, k)).astype(int), "make a list of it"),
+    (lambda n, k: [*range(k)], "These are the teacher's first"),
+    (lambda n, k: [*range(n)][-k:], "These are the teacher's last"),
     (lambda n, k: [1 + round(i * (n - 1) / max(k - 1, 1)) for i in range(k)],
      "counted from 1"),
     (lambda n, k: np.linspace(0, n, k).round().astype(int).tolist(), "no layer has"),

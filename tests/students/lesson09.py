@@ -36,10 +36,10 @@ WRONG["all_cosines"] = [
      "Only the lengths of y"),
     (lambda x, y: x.dot(y.T) / np.sqrt((x * x).sum() * (y * y).sum()),
      "one long vector"),
-    (lambda x, y: (x / (x * x).sum(0) ** 0.5).dot((y / (y * y).sum(0) ** 0.5).T),
-     "those of the columns"),
     (lambda x, y: x.dot(y.T) / np.outer((x * x).sum(1), (y * y).sum(1)),
      "a root is missing"),
+    (lambda x, y: np.einsum("md,nd->mn", x / np.sqrt(np.square(x).sum(0)),
+     y / np.sqrt(np.square(y).sum(0))), "those of the columns"),
 ]
 
 
@@ -121,8 +121,8 @@ WRONG["softmax_in_place"] = [
     (along_the_other_axis, "The columns sum to 1"),
     (sum_of_everything, "One sum for everything"),
     (maximum_of_everything, "Each row needs its own"),
-    (lambda x: np.exp(x - np.max(x, -1)[..., None]), "not divided by their sums"),
-    (mean_not_sum, "do not sum to 1"),
+    (mean_not_sum, "Rows do not sum to 1"),
+    (lambda x: np.exp(x - np.max(x, -1)[..., None]), "not divided by their sums yet"),
     (softmax_less_mean, "not the maximum"),
     (softmax_exp_lost, "nobody keeps"),
 ]
@@ -135,17 +135,23 @@ def interpolate_by_numpy(x, table, per_unit):
     return np.interp(x, np.arange(len(table)) / per_unit, table)
 
 
-def interpolate_by_loops(x, table, per_unit, change=lambda share, number, n: share):
+def interpolate_by_loops(x, table, per_unit):
     y = np.empty(x.shape)
     for place, number in np.ndenumerate(x):
         share, entry = np.modf(number * per_unit)
-        share = change(share, number, per_unit)
         y[place] = (1 - share) * table[int(entry)] + share * table[int(entry) + 1]
     return y
 
 
-def interpolate_with(share):
-    return lambda x, table, n: interpolate_by_loops(x, table, n, share)
+def risen(part):
+    """Return an answer that goes another part of the way to the next entry."""
+
+    def answer(x, table, per_unit):
+        share, entry = np.modf(x * per_unit)
+        i = entry.astype(int)
+        return table[i] + np.diff(table)[i] * part(share, x * per_unit, per_unit)
+
+    return answer
 
 
 def between(x, table, per_unit, entry_of=np.floor, rise_of=lambda a, b: b - a):
@@ -157,14 +163,15 @@ def between(x, table, per_unit, entry_of=np.floor, rise_of=lambda a, b: b - a):
 
 RIGHT["interpolate"] = [interpolate_by_numpy, interpolate_by_loops]
 WRONG["interpolate"] = [
-    (lambda x, table, n: table[np.floor(x * n).astype(int)], "the entry below"),
-    (lambda x, table, n: table[np.round(x * n).astype(int)], "the nearest entry"),
-    (lambda x, table, n: interpolate_by_loops(x, table, 1), "1 apart"),
-    (interpolate_with(lambda share, x, n: 1 - share), "have changed places"),
-    (interpolate_with(lambda share, x, n: x * n), "by the whole place"),
-    (interpolate_with(lambda share, x, n: x % (1 / n)), "count in places"),
+    (lambda x, table, n: table[np.floor(x * n).astype(int)], "is the entry below"),
+    (lambda x, table, n: table[np.round(x * n).astype(int)], "is the nearest entry"),
+    (lambda x, table, n: interpolate_by_loops(x, table, 1), "taken to be 1 apart"),
     (lambda x, table, n: table[x * n], "it stops"),
-    (lambda x, table, n: interpolate_by_loops(x, table[::-1], n), "0.5"),
+    (lambda x, table, n: interpolate_by_loops(x, table[::-1], n),
+     "not right yet. For x²"),
+    (risen(lambda share, place, n: 1 - share), "have changed places"),
+    (risen(lambda share, place, n: place), "multiplied by the whole place"),
+    (risen(lambda share, place, n: share / n), "how far x is beyond its entry"),
     (lambda x, t, p: between(x, t, p, np.round), "starts from the nearest"),
     (lambda x, t, p: between(x, t, p, rise_of=lambda a, b: b), "next entry itself"),
     (lambda x, t, p: between(x, t, p, rise_of=lambda a, b: a - b), "wrong sign"),

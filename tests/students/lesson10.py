@@ -6,36 +6,41 @@ import numpy as np
 RIGHT = {}
 # (a wrong answer, words of what it must be told)
 WRONG = {}
-# A fault of the zoo, planted in the library's own function: words of the diagnosis.
-FAULTS = {}
+
+
+# --- how far off an array is ----------------------------------------------------------
+
+
+def largest(x):
+    return np.linalg.norm(x.ravel(), np.inf)
 
 
 def relative(found, exact):
-    largest = max(abs(exact.max()), abs(exact.min()))
-    error = np.linalg.norm((found - exact).ravel(), np.inf)
-    return error / largest if largest else error
+    error, most = largest(found - exact), max(abs(exact.max()), abs(exact.min()))
+    return error / most if most else error
 
 
 def relative_by_loops(found, exact):
-    largest, error = 0.0, 0.0
+    most, error = 0.0, 0.0
     for a, b in zip(found.flat, exact.flat, strict=True):
-        largest = max(largest, abs(b))
+        most = max(most, abs(b))
         if not abs(a - b) <= error:
             error = abs(a - b)
             if np.isnan(error):
                 return error
-    return error / (largest or 1)
+    return error / (most or 1)
 
 
 RIGHT["relative_error"] = [relative, relative_by_loops]
 WRONG["relative_error"] = [
-    (lambda x, y: abs(x - y).max(), "largest difference, not a share"),
-    (lambda x, y: (x - y).max() / (abs(y).max() or 1), "too small do not show"),
-    (lambda x, y: abs(x - y).max() / (abs(x).max() or 1), "the port's largest value"),
-    (lambda x, y: (abs(x - y) / abs(y)).max(), "divided by its own number"),
-    (lambda x, y: np.mean(abs(x - y)) / (np.max(abs(y)) or 1), "mean difference"),
-    (lambda x, y: abs(x - y).max() / (y.max() or 1), "largest absolute value"),
-    (lambda x, y: abs(x - y).max() / abs(y).max(), "divides by 0"),
+    (lambda x, y: largest(x - y), "largest difference, not a share"),
+    (lambda x, y: -(y - x).min() / (largest(y) or 1), "too small do not show"),
+    (lambda x, y: largest(x - y) / (largest(x) or 1), "the port's largest value"),
+    (lambda x, y: np.max(abs(x / y - 1)), "divided by its own number"),
+    (lambda x, y: abs(x - y).sum() / y.size / (largest(y) or 1), "mean difference"),
+    (lambda x, y: largest(x - y) / (np.sort(y, None)[-1] or 1),
+     "largest absolute value"),
+    (lambda x, y: largest(x - y) / largest(y), "divides by 0"),
     (lambda x, y: max(d for d in abs(x - y).flat if d == d) / (abs(y).max() or 1),
      "NaN is overlooked"),
     (lambda x, y: abs(x - y) / (abs(y).max() or 1), "One number is asked for"),
@@ -44,6 +49,9 @@ WRONG["relative_error"] = [
     (lambda x, y: np.sqrt(((x - y) ** 2).sum() / ((y**2).sum() or 1)),
      "sums of squares"),
 ]
+
+
+# --- where it first goes wrong --------------------------------------------------------
 
 
 def first(reference, port, tolerance):
@@ -127,6 +135,9 @@ WRONG["first_divergent"] = [
 ]
 
 
+# --- what a step added ----------------------------------------------------------------
+
+
 def added(step, read, found):
     doubles = [np.array(array, np.float64) for array in read]
     return relative(found, step(*doubles))
@@ -147,7 +158,8 @@ WRONG["added_error"] = [
      "absolute error"),
 ]
 
-# --- diagnoses ------------------------------------------------------------------------
+
+# --- the diagnoses --------------------------------------------------------------------
 
 
 def says(name):

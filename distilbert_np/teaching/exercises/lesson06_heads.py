@@ -7,6 +7,7 @@ from ...functions import Array, gelu, layer_norm, linear, log_softmax, relu, sof
 from ...training.metrics import LONGEST_ANSWER, best_span
 from ...trees import Tree
 from ..exercise import Exercise
+from .material import random_linear
 
 rng = np.random.default_rng(6)
 
@@ -22,23 +23,6 @@ def over_all_places(logits: Array, labels: Array, ignored: int = -100) -> float:
     """Return the sum over the labels that count, divided by the number of all."""
     n_counted = np.sum(labels != ignored)
     return losses.cross_entropy(logits, labels, ignored) * n_counted / labels.size
-
-
-def divided_by_all(
-    found: float, logits: Array, labels: Array, ignored: int = -100
-) -> bool:
-    """The sum is divided by the number of all labels, the ignored ones counted. Divide
-    by how many count.
-    """
-    return np.isclose(found, over_all_places(logits, labels, ignored), 1e-9, 0)
-
-
-def limited(found: float, logits: Array, labels: Array, ignored: int = -100) -> bool:
-    """Large losses are cut off. Is a small number added to p, so that log p is finite?
-    log_softmax needs none, and stays exact.
-    """
-    right = losses.cross_entropy(logits, labels, ignored)
-    return right > 100 and 10 < found < 100
 
 
 def ignored_as_class_0(logits: Array, labels: Array, ignored: int = -100) -> float:
@@ -167,6 +151,23 @@ def softmax_twice(logits: Array, labels: Array, ignored: int = -100) -> float:
     return losses.cross_entropy(softmax(logits), labels, ignored)
 
 
+def divided_by_all(
+    found: float, logits: Array, labels: Array, ignored: int = -100
+) -> bool:
+    """The sum is divided by the number of all labels, the ignored ones counted. Divide
+    by how many count.
+    """
+    return np.isclose(found, over_all_places(logits, labels, ignored), 1e-9, 0)
+
+
+def limited(found: float, logits: Array, labels: Array, ignored: int = -100) -> bool:
+    """Large losses are cut off. Is a small number added to p, so that log p is finite?
+    log_softmax needs none, and stays exact.
+    """
+    right = losses.cross_entropy(logits, labels, ignored)
+    return right > 100 and 10 < found < 100
+
+
 CROSS_ENTROPY = Exercise(
     name="cross_entropy",
     lesson=6,
@@ -186,7 +187,9 @@ CROSS_ENTROPY = Exercise(
             np.array([[1000.0, 0.0, -1000.0], [5.0, 0.0, 800.0]]), np.array([1, 2]),
         ),
         "another label to ignore": (rng.normal(size=(3, 3)), np.array([0, 2, 1]), 0),
-        "no label that counts": (rng.normal(size=(2, 3)), np.array([-100, -100])),
+        "labels that are all ignored": (
+            rng.normal(size=(2, 3)), np.array([-100, -100]),
+        ),
     },
     hints=(
         "Which rows count? counted = labels != ignored gives True and False, of the "
@@ -375,16 +378,11 @@ def of_another_matrix(
     return not np.allclose(decoder @ features, products)
 
 
-def some_linear(n_in: int, n_out: int) -> Tree:
-    """Return the parameters of a linear, weight (O, I) and bias (O,), at random."""
-    return {"weight": rng.normal(size=(n_out, n_in)), "bias": rng.normal(size=n_out)}
-
-
 def for_masked_lm(shape: tuple[int, int, int], labels: Array) -> tuple:
     """Return arguments for a vocabulary of 7 words."""
     dim = shape[-1]
     params = {
-        "vocab_transform": some_linear(dim, dim),
+        "vocab_transform": random_linear(rng, dim, dim),
         "vocab_layer_norm": {
             "weight": rng.normal(size=dim), "bias": rng.normal(size=dim),
         },
@@ -433,23 +431,24 @@ def sequence_head(h: Array, params: Tree) -> Array:
 
 def with_tanh(h: Array, params: Tree) -> Array:
     """That is tanh, which BERT's pooler has. DistilBERT's head has ReLU."""
-    return linear(np.tanh(linear(h[:, 0], **params["pre_classifier"])),
-                  **params["classifier"])
+    hidden = np.tanh(linear(h[:, 0], **params["pre_classifier"]))
+    return linear(hidden, **params["classifier"])
 
 
 def with_gelu(h: Array, params: Tree) -> Array:
     """That is GELU, which the blocks have. This head has ReLU, whatever the
     configuration says of the blocks.
     """
-    return linear(gelu(linear(h[:, 0], **params["pre_classifier"])),
-                  **params["classifier"])
+    hidden = gelu(linear(h[:, 0], **params["pre_classifier"]))
+    return linear(hidden, **params["classifier"])
 
 
 def relu_forgotten(h: Array, params: Tree) -> Array:
     """Between the two linears stands ReLU. Without it they are one linear, and the
     first could be left out.
     """
-    return linear(linear(h[:, 0], **params["pre_classifier"]), **params["classifier"])
+    hidden = linear(h[:, 0], **params["pre_classifier"])
+    return linear(hidden, **params["classifier"])
 
 
 def relu_last(h: Array, params: Tree) -> Array:
@@ -487,7 +486,8 @@ def every_token(h: Array, params: Tree) -> Array:
     """Every token gets scores, (B, L, C). The text gets its own from the first token:
     h[:, 0].
     """
-    return linear(relu(linear(h, **params["pre_classifier"])), **params["classifier"])
+    hidden = relu(linear(h, **params["pre_classifier"]))
+    return linear(hidden, **params["classifier"])
 
 
 def probabilities(h: Array, params: Tree) -> Array:
@@ -515,7 +515,8 @@ def class_bias_forgotten(h: Array, params: Tree) -> Array:
 def for_sequences(n_texts: int, length: int, n_classes: int) -> tuple[Array, Tree]:
     """Return the arguments of a head that reads the first token."""
     params = {
-        "pre_classifier": some_linear(4, 4), "classifier": some_linear(4, n_classes),
+        "pre_classifier": random_linear(rng, 4, 4),
+        "classifier": random_linear(rng, 4, n_classes),
     }
     return rng.normal(size=(n_texts, length, 4)), params
 
@@ -537,17 +538,78 @@ SEQUENCE_HEAD = Exercise(
         "Then relu, and a linear with params[\"classifier\"].",
     ),
     slips=(
-        with_tanh, with_gelu, relu_forgotten, relu_last, one_linear, first_text,
+        with_tanh, with_gelu, relu_forgotten, relu_last, first_text, one_linear,
         last_token, mean_token, every_token, probabilities, log_probabilities,
         relu_twice, class_bias_forgotten,
     ),
     reveals=(heads.sequence_head, heads.last_linear),
 )
 
+# --- several choices ------------------------------------------------------------------
+
+
+def choice_head(h: Array, params: Tree, n_choices: int) -> Array:
+    """Return a score for each of C choices, (B·C, L, D) -> (B, C)."""
+    return heads.choice_head(h, params, n_choices)[0]
+
+
+def choices_swapped(h: Array, params: Tree, n_choices: int) -> Array:
+    """Choices and texts are swapped: the C choices of a text follow each other, so a
+    row of C is a text.
+    """
+    scores, _ = heads.sequence_head(h, params)
+    return scores.reshape(n_choices, -1).T
+
+
+def in_columns(h: Array, params: Tree, n_choices: int) -> Array:
+    """The shape is (C, B). A row is a text, and has C scores: (B, C)."""
+    return choice_head(h, params, n_choices).T
+
+
+def rows_by_count(h: Array, params: Tree, n_choices: int) -> Array:
+    """n_choices became the number of rows. It is how many scores a row has."""
+    scores, _ = heads.sequence_head(h, params)
+    return scores.reshape(n_choices, -1)
+
+
+def not_reshaped(h: Array, params: Tree, n_choices: int) -> Array:
+    """Those are the scores one below the other, (B·C, 1). The choices of a text belong
+    in one row.
+    """
+    return heads.sequence_head(h, params)[0]
+
+
+def choices_as_probabilities(h: Array, params: Tree, n_choices: int) -> Array:
+    """Those are probabilities. A head returns scores; softmax is a part of the loss."""
+    return softmax(choice_head(h, params, n_choices))
+
+
+CHOICE_HEAD = Exercise(
+    name="choice_head",
+    lesson=6,
+    minutes=2,
+    difficulty=1,
+    answer=choice_head,
+    cases={
+        "one text with 3 choices": (*for_sequences(3, 2, 1), 3),
+        "two texts with 3 choices": (*for_sequences(6, 2, 1), 3),
+        "three texts with 3 choices": (*for_sequences(9, 4, 1), 3),
+        "four texts with 2 choices": (*for_sequences(8, 3, 1), 2),
+    },
+    hints=(
+        "Each choice was read as a text of its own. Give all of them to sequence_head: "
+        "its scores are (B·C, 1).",
+        "sequence_head returns two things: scores and a trace.",
+        "scores.reshape(-1, n_choices): the -1 is for NumPy to count, here the texts.",
+    ),
+    slips=(
+        choices_swapped, in_columns, rows_by_count, not_reshaped,
+        choices_as_probabilities,
+    ),
+    reveals=(heads.choice_head,),
+)
+
 # --- the loss of an answer's two ends -------------------------------------------------
-
-Ends = tuple[Array, Array]
-
 
 def ends_added(logits: Array, starts: Array, ends: Array) -> float:
     """The losses of start and end are added. Their mean is asked for."""
@@ -574,7 +636,8 @@ def not_clamped(logits: Array, starts: Array, ends: Array) -> float:
     they do not count: np.clip(starts, 0, L), and ignored=L.
     """
     start_loss = losses.cross_entropy(logits[..., 0], starts)
-    return (start_loss + losses.cross_entropy(logits[..., 1], ends)) / 2
+    end_loss = losses.cross_entropy(logits[..., 1], ends)
+    return (start_loss + end_loss) / 2
 
 
 def below_0_wraps(logits: Array, starts: Array, ends: Array) -> float:
@@ -583,9 +646,8 @@ def below_0_wraps(logits: Array, starts: Array, ends: Array) -> float:
     """
     L = logits.shape[1]
     start_loss = losses.cross_entropy(logits[..., 0], np.minimum(starts, L), L)
-    return (
-        start_loss + losses.cross_entropy(logits[..., 1], np.minimum(ends, L), L)
-    ) / 2
+    end_loss = losses.cross_entropy(logits[..., 1], np.minimum(ends, L), L)
+    return (start_loss + end_loss) / 2
 
 
 def below_0_ignored(logits: Array, starts: Array, ends: Array) -> float:
@@ -674,6 +736,7 @@ QUESTION_LOSS = Exercise(
 
 # --- the best span --------------------------------------------------------------------
 
+Ends = tuple[Array, Array]
 Span = tuple[int, int]
 
 
@@ -779,7 +842,7 @@ def start_fixed(found: Span, starts: Array, ends: Array) -> bool:
     """The best start is fixed first, and an end sought for it. A start that is a little
     worse may have a far better end: compare all pairs.
     """
-    return tuple(found) != best_span(starts, ends) and found[0] == starts.argmax()
+    return best_span(starts, ends)[0] != found[0] == starts.argmax()
 
 
 def with_peaks(length: int, starts: dict[int, float], ends: dict[int, float]) -> Ends:
@@ -822,70 +885,6 @@ BEST_SPAN = Exercise(
         span_swapped,
     ),
     signs=(ends_too_early, start_fixed),
-)
-
-# --- several choices ------------------------------------------------------------------
-
-
-def choice_head(h: Array, params: Tree, n_choices: int) -> Array:
-    """Return a score for each of C choices, (B·C, L, D) -> (B, C)."""
-    return heads.choice_head(h, params, n_choices)[0]
-
-
-def choices_swapped(h: Array, params: Tree, n_choices: int) -> Array:
-    """Choices and texts are swapped: the C choices of a text follow each other, so a
-    row of C is a text.
-    """
-    scores, _ = heads.sequence_head(h, params)
-    return scores.reshape(n_choices, -1).T
-
-
-def in_columns(h: Array, params: Tree, n_choices: int) -> Array:
-    """The shape is (C, B). A row is a text, and has C scores: (B, C)."""
-    return choice_head(h, params, n_choices).T
-
-
-def rows_by_count(h: Array, params: Tree, n_choices: int) -> Array:
-    """n_choices became the number of rows. It is how many scores a row has."""
-    scores, _ = heads.sequence_head(h, params)
-    return scores.reshape(n_choices, -1)
-
-
-def not_reshaped(h: Array, params: Tree, n_choices: int) -> Array:
-    """Those are the scores one below the other, (B·C, 1). The choices of a text belong
-    in one row.
-    """
-    return heads.sequence_head(h, params)[0]
-
-
-def choices_as_probabilities(h: Array, params: Tree, n_choices: int) -> Array:
-    """Those are probabilities. A head returns scores; softmax is a part of the loss."""
-    return softmax(choice_head(h, params, n_choices))
-
-
-CHOICE_HEAD = Exercise(
-    name="choice_head",
-    lesson=6,
-    minutes=2,
-    difficulty=1,
-    answer=choice_head,
-    cases={
-        "one text with 3 choices": (*for_sequences(3, 2, 1), 3),
-        "two texts with 3 choices": (*for_sequences(6, 2, 1), 3),
-        "three texts with 3 choices": (*for_sequences(9, 4, 1), 3),
-        "four texts with 2 choices": (*for_sequences(8, 3, 1), 2),
-    },
-    hints=(
-        "Each choice was read as a text of its own. Give all of them to sequence_head: "
-        "its scores are (B·C, 1).",
-        "sequence_head returns two things: scores and a trace.",
-        "scores.reshape(-1, n_choices): the -1 is for NumPy to count, here the texts.",
-    ),
-    slips=(
-        choices_swapped, in_columns, rows_by_count, not_reshaped,
-        choices_as_probabilities,
-    ),
-    reveals=(heads.choice_head,),
 )
 
 EXERCISES = (

@@ -552,7 +552,7 @@ CROSS_ENTROPY_BACKWARD = Exercise(
         "scores of 1000": (
             1.0, np.array([[1000.0, 999.0], [-1000.0, 0.0]]), np.array([1, 1]), -100
         ),
-        "no label that counts": (
+        "labels that are all ignored": (
             1.0, rng.normal(size=(2, 3)), np.array([-100, -100]), -100
         ),
     },
@@ -805,7 +805,7 @@ def gain_met_dnormalised(
     return is_same(found[1]["weight"], right["weight"])
 
 
-def does_not_sum_to_zero_either(
+def dx_does_not_sum_to_zero(
     found: Any, dy: Array, x: Array, weight: Array, eps: float = 1e-12
 ) -> bool:
     """The rows of dx do not sum to 0, as they must: what all x of a row have in common,
@@ -856,7 +856,7 @@ LAYER_NORM_BACKWARD = Exercise(
         eps_outside_root, eps_of_another_library_outside, divided_by_one_less,
         norm_arguments_swapped,
     ),
-    signs=(gain_met_dnormalised, does_not_sum_to_zero_either),
+    signs=(gain_met_dnormalised, dx_does_not_sum_to_zero),
     reveals=(
         functions.layer_norm_backward, functions._layer_norm_backward,
         functions._normalise,

@@ -144,6 +144,15 @@ def kl_not_softened(student_logits: Array, teacher_logits: Array, T: float) -> A
     return kl_divergence(student_logits, teacher_logits) * T**2
 
 
+def kl_temperature_unused(
+    student_logits: Array, teacher_logits: Array, T: float
+) -> Any:
+    """The temperature is not used: it divides the scores, and its square multiplies the
+    sum.
+    """
+    return kl_divergence(student_logits, teacher_logits)
+
+
 def kl_student_not_softened(
     student_logits: Array, teacher_logits: Array, T: float
 ) -> Any:
@@ -241,6 +250,7 @@ KL_CASES = {
     "one row": (drawn(1, 6), drawn(1, 6), 3.0),
     "large scores": (LARGE[::-1] * 0.75, LARGE, 2.0),
 }
+
 KL_DIVERGENCE = Exercise(
     name="kl_divergence",
     lesson=8,
@@ -261,9 +271,10 @@ KL_DIVERGENCE = Exercise(
     ),
     slips=(
         kl_without_square, kl_times_T, kl_reversed, kl_not_softened,
-        kl_student_not_softened, kl_teacher_not_softened, kl_mean_over_words, kl_summed,
-        kl_negative, soft_cross_entropy, kl_of_logarithms, kl_weighed_at_1,
-        kl_log_p_at_1, kl_softmax_twice, kl_summed_down, kl_times_4,
+        kl_temperature_unused, kl_student_not_softened, kl_teacher_not_softened,
+        kl_mean_over_words, kl_summed, kl_negative, soft_cross_entropy,
+        kl_of_logarithms, kl_weighed_at_1, kl_log_p_at_1, kl_softmax_twice,
+        kl_summed_down, kl_times_4,
     ),
     signs=(is_per_row, is_per_word),
 )
@@ -327,6 +338,13 @@ def gradient_not_softened(
     return gradient(dloss, T * student, T * teacher, T)
 
 
+def gradient_temperature_unused(
+    dloss: float, student: Array, teacher: Array, T: float
+) -> Array:
+    """The temperature is not used: it softens p and q, and a factor T remains."""
+    return gradient(dloss, student, teacher, 1.0)
+
+
 def gradient_of_whole_loss(
     dloss: float, student: Array, teacher: Array, T: float
 ) -> Array:
@@ -375,8 +393,8 @@ KL_BACKWARD = Exercise(
     slips=(
         gradient_without_T, gradient_with_square, gradient_uphill, gradient_over_words,
         gradient_of_sum, gradient_student_not_softened, gradient_teacher_not_softened,
-        gradient_not_softened,
-        gradient_of_whole_loss, gradient_of_own_log,
+        gradient_not_softened, gradient_temperature_unused, gradient_of_whole_loss,
+        gradient_of_own_log,
     ),
     signs=(rows_do_not_cancel,),
 )
@@ -672,8 +690,8 @@ TRIPLE_LOSS = Exercise(
 
 
 def every_other(n_teacher: int, n_student: int) -> list[int]:
-    """Counted on in equal steps from 0, the teacher's last layers are left out: spread
-    the numbers from the first layer to the last, n_teacher - 1.
+    """Equal steps from 0 leave out the teacher's last layers: spread the numbers from
+    the first layer to the last, n_teacher - 1.
     """
     step = n_teacher // n_student
     return [i * step for i in range(n_student)]
@@ -697,7 +715,7 @@ def cut_off(n_teacher: int, n_student: int) -> list[int]:
 
 
 def rounded_up(n_teacher: int, n_student: int) -> list[int]:
-    """Halves are rounded up: here, as by round, 2.5 becomes 2, the even number."""
+    """Halves are rounded up: round takes the even number, 2 for 2.5."""
     gaps = max(1, n_student - 1)
     return [int(i * (n_teacher - 1) / gaps + 0.5) for i in range(n_student)]
 
@@ -735,6 +753,11 @@ def no_gap(n_teacher: int, n_student: int) -> list[int]:
     return [round(i * (n_teacher - 1) / (n_student - 1)) for i in range(n_student)]
 
 
+def left_as_array(n_teacher: int, n_student: int) -> Array:
+    """The numbers are right, but an array: make a list of it, numbers.tolist()."""
+    return np.array(distill.student_layers(n_teacher, n_student))
+
+
 STUDENT_LAYERS = Exercise(
     name="student_layers",
     lesson=8,
@@ -758,6 +781,7 @@ STUDENT_LAYERS = Exercise(
     slips=(
         every_other, every_second, not_rounded, cut_off, rounded_up, the_first,
         the_last, counted_from_1, past_the_end, without_the_last, no_gap,
+        left_as_array,
     ),
 )
 

@@ -158,7 +158,7 @@ def not_yet_divided(x: Array) -> Array:
 
 
 def rows_do_not_sum_to_one(found: Any, x: Array) -> bool:
-    """The rows do not sum to 1: which axis? And does what keepdims=True keeps stay?"""
+    """Rows do not sum to 1: which axis is summed over, and is it kept (keepdims)?"""
     return found.shape == x.shape and not is_same(found.sum(-1), np.ones(x.shape[:-1]))
 
 
@@ -424,8 +424,7 @@ def batches_by_tokens(lengths: Sequence[int], max_tokens: int) -> Batches:
 
 
 def filled(
-    order: Sequence[int], lengths: Sequence[int],
-    fits: Callable[[list[int]], bool],
+    order: Sequence[int], lengths: Sequence[int], fits: Callable[[list[int]], bool]
 ) -> Batches:
     """Return texts in batches, in this order: each as large as still `fits`."""
     batches: Batches = [[]]
@@ -437,6 +436,7 @@ def filled(
 
 
 def longest_first(lengths: Sequence[int]) -> Array:
+    """Return the numbers of texts, the longest first, equal ones as they come."""
     return np.argsort(-np.asarray(lengths), kind="stable")
 
 
@@ -530,7 +530,7 @@ BATCHES_BY_TOKENS = Exercise(
     difficulty=2,
     answer=batches_by_tokens,
     cases={
-        "lengths 3, 9, 4, 8 and 20 tokens": ([3, 9, 4, 8], 20),
+        "lengths 3, 9, 4, 8, and at most 20 tokens": ([3, 9, 4, 8], 20),
         "batches that are just full": ([5, 2, 5, 2, 5, 2, 2], 10),
         "a text that is too long": ([4, 12, 30, 5, 5], 15),
         "40 texts": (rng.integers(3, 30, size=40).tolist(), 64),
@@ -554,5 +554,5 @@ BATCHES_BY_TOKENS = Exercise(
 )
 
 EXERCISES = (
-    ALL_COSINES, SOFTMAX_IN_PLACE, INTERPOLATE, MASKED_SCORES, BATCHES_BY_TOKENS
+    ALL_COSINES, SOFTMAX_IN_PLACE, INTERPOLATE, MASKED_SCORES, BATCHES_BY_TOKENS,
 )

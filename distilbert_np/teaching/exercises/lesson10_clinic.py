@@ -63,8 +63,8 @@ def zeros_divided(found: Array, exact: Array) -> Any:
 
 
 def nan_overlooked(found: Array, exact: Array) -> Any:
-    """NaN is overlooked, and is the worst error of all: max() keeps it, nanmax and
-    Python's own max do not.
+    """NaN is overlooked, and is the worst error of all: array.max() keeps it; nanmax
+    does not, nor does Python's own max always.
     """
     return np.nanmax(np.abs(found - exact)) / (np.abs(exact).max() or 1.0)
 
@@ -96,6 +96,7 @@ def is_no_number(found: Any, *arguments: Any) -> bool:
 
 
 TABLE = np.array([[2.0, -4.0], [0.5, 1.0]])
+
 RELATIVE_ERROR = Exercise(
     name="relative_error",
     lesson=10,
@@ -230,10 +231,9 @@ def tolerance_fixed(reference: Arrays, port: Arrays, tolerance: float) -> Any:
 
 
 def traces(off: Mapping[str, float], order: str = "abcde") -> tuple[Arrays, Arrays]:
-    """Return a reference of five arrays, and a port that is so much off."""
-    reference = {name: (i + 1) * 50 * drawn for i, (name, drawn) in enumerate(
-        zip("cabed", rng.normal(size=(5, 2, 3)), strict=True)
-    )}
+    """Return a reference of five arrays, and a port's: `off` says by how much."""
+    sizes = dict(zip("cabed", (50, 100, 150, 200, 250), strict=True))
+    reference = {name: size * rng.normal(size=(2, 3)) for name, size in sizes.items()}
     port = {
         name: reference[name] + off.get(name, 1e-8) * np.abs(reference[name]).max()
         for name in order
