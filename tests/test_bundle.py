@@ -1,5 +1,6 @@
 """The stick: the repository, and what to do with it. CI installs from a real one."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,21 @@ def test_a_stick_within_the_repository_is_refused(asked, capsys):
     assert bundle.main([str(ROOT / "stick")]) == 2
     assert "expected a folder outside the repository" in capsys.readouterr().err
     assert not asked
+
+
+def test_a_stick_beside_the_repository_is_not_in_it(
+    tmp_path, asked, monkeypatch, capsys
+):
+    monkeypatch.chdir(ROOT)
+    assert bundle.main([os.path.relpath(tmp_path, ROOT)]) == 0
+    assert "START.md there" in capsys.readouterr().out
+
+
+def test_no_way_round_leads_into_the_repository(tmp_path, asked, monkeypatch, capsys):
+    (tmp_path / "link").symlink_to(ROOT)
+    assert bundle.main([str(tmp_path / "link" / "stick")]) == 2
+    assert "expected a folder outside the repository" in capsys.readouterr().err
+    assert not (ROOT / "stick").exists()
 
 
 def test_outside_a_clone_it_says_so(tmp_path, asked, monkeypatch, capsys):

@@ -64,6 +64,12 @@ def test_a_text_without_a_mask_is_asked_for_its_first_word():
     assert gallery.Scene("tiny", gallery.TEXT).place == 6
 
 
+def test_the_heads_that_are_hung_have_something_to_show():
+    scene = gallery.Scene("tiny", gallery.TEXT)
+    assert scene.sharpest(0) == (0, 3)           # each token looks at the one before
+    assert "from “[MASK]” to “france”" in gallery.FIGURES["head_lines"](scene).text
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

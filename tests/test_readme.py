@@ -41,6 +41,16 @@ def test_the_output_shown_is_the_output(capsys):
     assert capsys.readouterr().out.strip() == blocks("text")[0].strip()
 
 
+def test_the_picture_shows_what_its_words_say():
+    pytest.importorskip("matplotlib")
+    from distilbert_np.teaching import gallery
+
+    ((words, path),) = re.findall(r"!\[(.*)\]\((.*)\)", README)
+    scene = gallery.Scene("tiny", gallery.TEXT)
+    assert words == gallery.FIGURES[Path(path).stem](scene).text
+    assert (ROOT / path).stat().st_size < 100_000
+
+
 def test_the_tour_runs_and_prints_what_it_says(capsys):
     runs_and_prints(blocks("python")[0], capsys)
 

@@ -1,6 +1,7 @@
 """The walls of the house: who imports whom, and which library has which door."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,18 @@ def test_importing_the_package_pulls_in_numpy_and_nothing_heavier():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_python_3_10_can_read_every_file(path):
     ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 10))
+
+
+def test_what_pip_installs_has_every_file_that_is_not_python():
+    """Lessons run where only the package is, as in Colab: data must come with it."""
+    project = (PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8")
+    (patterns,) = re.findall(r"^distilbert_np = (\[.*\])$", project, re.MULTILINE)
+    installed = {
+        path for pattern in ast.literal_eval(patterns) for path in PACKAGE.glob(pattern)
+    }
+    data = {path for path in PACKAGE.rglob("*.*") if path.is_file()}
+    missing = {path for path in data - installed if not path.suffix.startswith(".py")}
+    assert not missing
 
 
 def test_no_large_file_and_no_path_of_one_machine():

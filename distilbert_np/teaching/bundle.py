@@ -16,7 +16,7 @@ from pathlib import Path
 from ..errors import DistilBertError, InputError
 from ..files import system_errors
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).resolve().parents[2]
 # What a repository collects beside its files.
 LEFT_OUT = shutil.ignore_patterns(
     ".*", "venv", "__pycache__", "*.pyc", "*.egg-info", "build", "dist"
@@ -45,8 +45,8 @@ def bundle(stick: Path) -> None:
     """
     requirements = REPOSITORY / "requirements.txt"
     if not requirements.is_file():
-        raise InputError("bundle: run it in a clone: the installed package is not all")
-    if REPOSITORY in (stick.absolute(), *stick.absolute().parents):
+        raise InputError("run it in a clone: the installed package is not all")
+    if stick.resolve().is_relative_to(REPOSITORY):
         raise InputError(f"{stick}: expected a folder outside the repository")
     with system_errors(stick, "written"):
         target = stick / "distilbert_np"
@@ -62,7 +62,7 @@ def download(requirements: Path, wheels: Path) -> None:
     arguments = ["--dest", str(wheels), "--requirement", str(requirements)]
     run = subprocess.run([sys.executable, "-m", *command, *arguments])
     if run.returncode:
-        raise InputError("bundle: pip could not fetch the libraries; see above")
+        raise InputError("pip could not fetch the libraries; see above")
 
 
 def start(pythons: Path) -> str:
@@ -81,12 +81,14 @@ def main(arguments: list[str]) -> int:
         prog="python -m distilbert_np.teaching.bundle",
         description="Write the course onto a stick: repository and libraries.",
     )
-    parser.add_argument("stick", type=Path, help="the folder to write into")
+    parser.add_argument(
+        "stick", metavar="STICK", type=Path, help="the folder to write into"
+    )
     stick = parser.parse_args(arguments).stick
     try:
         bundle(stick)
     except DistilBertError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"bundle: {error}", file=sys.stderr)
         return 2
     print(f"The course is in {stick}; START.md there says how to begin.")
     return 0

@@ -68,6 +68,13 @@ class Scene:
         mask = self.tokenizer.mask_token
         return self.tokens.index(mask) if mask in self.tokens else 1
 
+    def sharpest(self, layer: int) -> tuple[int, int]:
+        """Return a layer, and which of its heads looks from `place` most at one token.
+        """
+        name = f"transformer.layer.{layer}.attention.weights"
+        weights = self.trace[name][0, :, self.place]             # (H, L)
+        return layer, int(weights.max(axis=-1).argmax())
+
 
 class Padded(NamedTuple):
     """The traces of a padded text, its padding hidden and not, and its tokens."""
@@ -142,8 +149,12 @@ def position_cosines(scene: Scene) -> Picture:
 
 FIGURES: dict[str, Callable[[Scene], Picture]] = {
     "all_heads": lambda scene: figures.all_heads(scene.trace, scene.tokens),
-    "one_head": lambda scene: figures.one_head(scene.trace, scene.tokens),
-    "head_lines": lambda scene: figures.head_lines(scene.trace, scene.tokens),
+    "one_head": lambda scene: figures.one_head(
+        scene.trace, scene.tokens, *scene.sharpest(0)
+    ),
+    "head_lines": lambda scene: figures.head_lines(
+        scene.trace, scene.tokens, *scene.sharpest(scene.model.config.n_layers - 1)
+    ),
     "split_heads": lambda scene: figures.split_heads(scene.trace, scene.tokens),
     "padding": lambda scene: figures.padding(*padded(scene)),
     "position_cosines": position_cosines,

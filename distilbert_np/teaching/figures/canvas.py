@@ -37,8 +37,8 @@ FORMATS = (".png", ".svg")
 class Picture(NamedTuple):
     """A figure (of matplotlib), and the same in words.
 
-    A notebook shows it where it is the last line of a cell, with the words as
-    alternative text.
+    A notebook shows it where it is the last line of a cell. The words go with it as
+    alternative text; JupyterLab does not show that: print(picture.text) does.
     """
 
     figure: Any
