@@ -23,12 +23,12 @@ def difference(found: Any, expected: Any, what: str = "") -> str | None:
     `what` is the part of the result that is spoken of: "the second thing returned".
     """
     prefix = f"{what}: " if what else ""
+    if found is None and expected is not None:
+        return f"{prefix}it is None (is a `return` missing?)"
     if isinstance(expected, Mapping):
         return mapping_difference(found, expected, what)
     if isinstance(expected, tuple | list):
         return sequence_difference(found, expected, what)
-    if found is None and expected is not None:
-        return f"{prefix}it is None (is a `return` missing?)"
     if isinstance(found, np.bool_):
         found = bool(found)                      # which is what a comparison returns
     if isinstance(expected, str | bool | None):
@@ -54,12 +54,13 @@ def mapping_difference(found: Any, expected: Mapping, what: str) -> str | None:
 def sequence_difference(found: Any, expected: tuple | list, what: str) -> str | None:
     """Say how something differs from a tuple or a list of results."""
     if not isinstance(found, tuple | list):
-        several = f"{len(expected)} things" if len(expected) != 1 else "a list of 1"
+        n = len(expected)
+        several = f"a list of {n}" if isinstance(expected, list) else f"{n} things"
         return f"{what or 'it'} is {kind(found)}, not {several}"
     if all(isinstance(value, str) for value in expected):
         are_texts = all(isinstance(value, str) for value in found)
         is_equal = are_texts and list(found) == list(expected)
-        return None if is_equal else f"{shown(found)}, not {shown(expected)}"
+        return None if is_equal else f"{begun(found)}, not {begun(expected)}"
     if len(found) != len(expected):
         return f"{what or 'it'} has {len(found)} things, not {len(expected)}"
     parts = (
@@ -118,6 +119,12 @@ def kind(value: Any) -> str:
         return "None"
     name = getattr(value, "name", type(value).__name__)
     return f"a{'n' * (name[0] in 'aeiouAEIOU')} {name}"
+
+
+def begun(texts: Any) -> str:
+    """Return the beginning of a list of texts, and whether there is more of it."""
+    text = shown(texts)
+    return text if text.endswith("]") else f"{text} …"
 
 
 def is_same(found: Any, expected: Any) -> bool:
