@@ -124,7 +124,7 @@ def kind(value: Any) -> str:
 def begun(texts: Any) -> str:
     """Return the beginning of a list of texts, and whether there is more of it."""
     text = shown(texts)
-    return text if text.endswith("]") else f"{text} …"
+    return text if text.endswith("]") else f"{text.rstrip()} …"
 
 
 def is_same(found: Any, expected: Any) -> bool:

@@ -178,8 +178,11 @@ WRONG["softmax"] = [
     (lambda x: np.array([np.exp(row - row.max()) / np.exp(row - row.max()).sum()
                          for row in x]), "first axis are taken one by one"),
     (lambda x: np.exp(x) / np.exp(x).sum(-1), "keepdims=True keeps it"),
+    (lambda x: np.exp(x - 1000) / np.exp(x - 1000).sum(-1, keepdims=True), "0 / 0"),
     (lambda x: np.exp(x - x.max(-1)) / np.exp(x - x.max(-1)).sum(-1),
      "maximum as well"),
+    (lambda x: np.exp(x.max(-1, keepdims=True) - x)
+     / np.exp(x.max(-1, keepdims=True) - x).sum(-1, keepdims=True), "exp(x − max)"),
 ]
 
 # --- attention_weights ----------------------------------------------------------------

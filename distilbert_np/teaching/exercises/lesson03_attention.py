@@ -188,9 +188,7 @@ def keys_in_rows(q: Array, k: Array) -> Array:
 
 
 def all_axes_turned(q: Array, k: Array) -> Array:
-    """.T turns all four axes round. Only the last two are to change places:
-    k.swapaxes(-1, -2).
-    """
+    """.T turns all four axes round. Only the last two are to change places."""
     return q @ k.T / math.sqrt(q.shape[-1])
 
 
@@ -289,10 +287,16 @@ def without_exp(x: Array) -> Array:
 
 
 def of_minus_x(x: Array) -> Array:
+    """The smallest score gets the largest weight: x is to keep its sign."""
+    return softmax(-x)
+
+
+def below_turned(x: Array) -> Array:
     """The smallest score gets the largest weight: it is exp(x − max), not
     exp(max − x).
     """
-    return softmax(-x)
+    exp = np.exp(x.max(axis=-1, keepdims=True) - x)
+    return exp / exp.sum(axis=-1, keepdims=True)
 
 
 def its_logarithm(x: Array) -> Array:
@@ -347,8 +351,9 @@ def row_by_row(x: Array) -> Array:
 
 
 def has_nan(found: Array, x: Array) -> bool:
-    """It holds NaN: exp of a large number overflows, and inf / inf is NaN. What may you
-    subtract from a row without changing the result?
+    """It holds NaN, as inf / inf and 0 / 0 are: exp of a large number is infinite, and
+    of one far below 0 it is 0. What may you subtract from a row without changing the
+    result?
     """
     return bool(np.isnan(found).any())
 
@@ -370,7 +375,9 @@ SOFTMAX = Exercise(
         "one row": (rng.normal(size=4),),
         "texts and heads": (rng.normal(size=(2, 3, 4, 4)),),
         "large numbers": (np.array([[1000.0, 1001, 999], [-1000, -1000, -1002]]),),
-        "one number far above many": (np.array([[0.0, *199 * [-715]]]),),
+        "one number far above many": (
+            np.array([[0.0, *199 * [-715]], np.linspace(-1, 1, 200)]),
+        ),
     },
     hints=(
         "Two steps: make every number positive with np.exp, then divide each row by "
@@ -383,9 +390,9 @@ SOFTMAX = Exercise(
     ),
     slips=(
         overflowing, below_one_maximum, over_the_first_axis, over_everything,
-        without_kept_axis, not_divided, without_exp, of_minus_x, its_logarithm,
-        axis_lost_twice, axis_lost_and_overflowing, below_the_mean, clipped, two_sizes,
-        row_by_row,
+        without_kept_axis, not_divided, without_exp, of_minus_x, below_turned,
+        its_logarithm, axis_lost_twice, axis_lost_and_overflowing, below_the_mean,
+        clipped, two_sizes, row_by_row,
     ),
     signs=(has_nan, rows_do_not_sum_to_one),
     reveals=(softmax, functions._softmax, functions._below_max),
