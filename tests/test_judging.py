@@ -74,12 +74,42 @@ def test_a_slip_that_fits_some_cases_alone_is_not_told():
     assert "Three times" not in said
 
 
+def test_a_slip_that_always_stops_is_told_by_its_errors():
+    def turned_once(x):
+        """Its rows do not fit its rows: turn one of the two."""
+        return x @ x
+
+    def another(x):
+        return np.matmul(x, x)
+
+    assert "Its rows do not fit its rows" in told(another, slips=(turned_once,))
+    other_error = told(lambda x: x @ x.T @ x.T, slips=(turned_once,))
+    assert other_error.startswith("not right yet. For two rows: it stops")
+
+
+def test_a_forgotten_return_is_told_and_nothing_else():
+    def two(x):
+        return [x, x]
+
+    for answer in (doubled, two):
+        verdict = judge(exercise(answer), lambda x: None)
+        assert verdict.why == (
+            "not right yet.\n  For two rows: it is None (is a `return` missing?)."
+        )
+
+
+def test_a_long_list_of_texts_is_told_to_go_on():
+    said = difference([*20 * ["left"]], [*20 * ["right"]])
+    assert said.count(" …") == 2 and difference(["a"], ["b"]) == "['a'], not ['b']"
+
+
 def test_a_sign_is_told_where_no_slip_fits():
     assert "look at the sign" in told(lambda x: -x - 1)
 
 
 @pytest.mark.parametrize(("answer", "words"), [
     (lambda x: -2 * x - 1e-3, "look at the sign"),
+    (lambda x: 0.0 * x, "Every number is 0."),
     (lambda x: 10 * x, "Every number is 5 times the right one"),
     (lambda x: 2 * x[:, ::-1], "not in their places"),
     (lambda x: 2 * x.T, "The last two axes are swapped"),

@@ -54,6 +54,11 @@ class Outcome(NamedTuple):
     stopped: str = ""
     changed: tuple[str, ...] = ()
 
+    @property
+    def error(self) -> str:
+        """How it stopped, without the line that did it."""
+        return self.stopped.partition(" (line ")[0]
+
     def is_like(self, other: "Outcome") -> bool:
         """Whether two functions did the same, up to rounding."""
         if self.stopped or other.stopped:
@@ -240,16 +245,14 @@ def diagnosis(
     """Return what happened: a slip, one answer for all cases, a sign; None if unknown.
     """
     for slip in exercise.slips:
-        slipped = outcomes(slip, exercise.cases)
-        alike = [found[name].is_like(slipped[name]) for name in exercise.cases]
-        if all(alike) and not all(outcome.stopped for outcome in found.values()):
+        if did_the_same(found, outcomes(slip, exercise.cases)):
             return one_line(slip.__doc__)
-    results = [outcome.result for outcome in found.values() if not outcome.stopped]
-    are_alike = all(is_same(results[0], other) for other in results[1:])
-    if len(results) > 1 and are_alike and results[0] is not None:
+    if is_always_the_same(found):
         return "It returns the same whatever it is given: compute from the arguments."
     result, right = found[case].result, expected[case].result
-    if is_same(result, right) or isinstance(result, str) > isinstance(right, str):
+    if is_same(result, right) or result is None:
+        return None                              # that a `return` is missing is told
+    if isinstance(result, str) and not isinstance(right, str):
         return None                              # signs read what is of the right kind
     arguments = exercise.cases[case]
     for sign in exercise.signs:
@@ -260,6 +263,24 @@ def diagnosis(
         part, right = single_numbers(found, expected)
     change = changed_as_a_whole(part, right)
     return f"{name}: {change}" if change and name else change
+
+
+def did_the_same(found: dict[str, Outcome], slipped: dict[str, Outcome]) -> bool:
+    """Return whether two functions did the same in all cases.
+
+    Where both stop in every case, their errors must be the same in every case, too.
+    """
+    if all(outcome.stopped for outcome in found.values()):
+        return all(found[case].error == slipped[case].error for case in found)
+    return all(found[case].is_like(slipped[case]) for case in found)
+
+
+def is_always_the_same(found: dict[str, Outcome]) -> bool:
+    """Return whether what is returned in all cases is something, and the same."""
+    results = [outcome.result for outcome in found.values() if not outcome.stopped]
+    if len(results) < 2 or results[0] is None:
+        return False
+    return all(is_same(results[0], other) for other in results)
 
 
 def holds(sign: Callable[[], Any]) -> bool:

@@ -23,12 +23,12 @@ def difference(found: Any, expected: Any, what: str = "") -> str | None:
     `what` is the part of the result that is spoken of: "the second thing returned".
     """
     prefix = f"{what}: " if what else ""
+    if found is None and expected is not None:
+        return f"{prefix}it is None (is a `return` missing?)"
     if isinstance(expected, Mapping):
         return mapping_difference(found, expected, what)
     if isinstance(expected, tuple | list):
         return sequence_difference(found, expected, what)
-    if found is None and expected is not None:
-        return f"{prefix}it is None (is a `return` missing?)"
     if isinstance(found, np.bool_):
         found = bool(found)                      # which is what a comparison returns
     if isinstance(expected, str | bool | None):
@@ -60,7 +60,7 @@ def sequence_difference(found: Any, expected: tuple | list, what: str) -> str | 
     if all(isinstance(value, str) for value in expected):
         are_texts = all(isinstance(value, str) for value in found)
         is_equal = are_texts and list(found) == list(expected)
-        return None if is_equal else f"{shown(found)}, not {shown(expected)}"
+        return None if is_equal else f"{begun(found)}, not {begun(expected)}"
     if len(found) != len(expected):
         things = "thing" if len(found) == 1 else "things"
         return f"{what or 'it'} has {len(found)} {things}, not {len(expected)}"
@@ -120,6 +120,12 @@ def kind(value: Any) -> str:
         return "None"
     name = getattr(value, "name", type(value).__name__)
     return f"a{'n' * (name[0] in 'aeiouAEIOU')} {name}"
+
+
+def begun(texts: Any) -> str:
+    """Return the beginning of a list of texts, and whether there is more of it."""
+    text = shown(texts)
+    return text if text.endswith("]") else f"{text.rstrip()} …"
 
 
 def is_same(found: Any, expected: Any) -> bool:

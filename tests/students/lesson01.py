@@ -71,6 +71,7 @@ WRONG["split_words"] = [
         str.maketrans("", "", string.punctuation)).split(), "Punctuation is gone"),
     (lambda text: " ".join(ascii_marks(text)), "For the shown question: it is a str"),
     (lambda text: [np.zeros(2) for _ in ascii_marks(text)], "wrong for the shown"),
+    (lambda text: print(ascii_marks(text)), "it is None (is a `return` missing?)"),
 ]
 
 # --- cut a word into pieces -----------------------------------------------------------
@@ -164,6 +165,34 @@ def written_not_looked_up(word, vocabulary):
     return tokens[:1] + ["##" + token for token in tokens[1:]]
 
 
+def counting_marks(word, vocabulary):
+    tokens, start = [], 0
+    while start < len(word):
+        for end in range(len(word), start, -1):
+            piece = ("##" if start else "") + word[start:end]
+            if piece in vocabulary:
+                break
+        else:
+            return ["[UNK]"]
+        tokens.append(piece)
+        start += len(piece)
+    return tokens
+
+
+def short_of_letters(word, vocabulary):
+    tokens, start = [], 0
+    while start < len(word):
+        for end in range(len(word), start + 1, -1):
+            piece = ("##" if start else "") + word[start:end]
+            if piece in vocabulary:
+                break
+        else:
+            return ["[UNK]"]
+        tokens.append(piece)
+        start = end
+    return tokens
+
+
 WRONG["wordpiece"] = [
     (student(mark=""), "without ##, as if they began one"),
     (written_not_looked_up, "written, but not looked up"),
@@ -181,6 +210,9 @@ WRONG["wordpiece"] = [
     (lambda word, known: [word], "not in the vocabulary, as they are written"),
     (lambda word, known: [*word], "not in the vocabulary, as they are written"),
     (lambda word, known: " ".join(by_recursion(word, known)), "word: it is a str"),
+    (counting_marks, "counts the two #"),
+    (short_of_letters, "a single letter is never tried"),
+    (lambda word, known: np.array(by_recursion(word, known)), "not a list of 3"),
 ]
 
 # --- join the pieces ------------------------------------------------------------------
@@ -246,6 +278,7 @@ WRONG["frame"] = [
     (lambda t, n: ["[CLS]", *t][: n - 1], "no [SEP] at the end"),
     (lambda t, n: ["[SEP]", *t[:n - 2], "[CLS]"], "[CLS] must come first"),
     (lambda t, n: ["[CLS]", *t[:n + 1], "[SEP]"], "more than max_length"),
+    (lambda t, n: ["[CLS]", *t[:-(len(t) + 2 - n)], "[SEP]"], "counted from the end"),
 ]
 
 # --- pad a batch ----------------------------------------------------------------------
@@ -317,4 +350,5 @@ WRONG["pad"] = [
     (lambda rows, p: padded_by_filling(rows, p)[0], "Only the ids come back"),
     (lambda rows, p: tuple(m.tolist() for m in padded_by_filling(rows, p)),
      "np.array(...)"),
+    (lambda rows, p: padded_by_filling(rows, p)[::-1], "the mask comes first"),
 ]

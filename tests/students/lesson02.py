@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from distilbert_np.functions import layer_norm
+from distilbert_np.teaching import vectors
 
 # Right, and written differently from the library.
 RIGHT = {}
@@ -79,6 +80,10 @@ WRONG["cosines"] = [
     (lambda x: np.sqrt(((x[:, None] - x) ** 2).sum(-1)), "diagonal is not 1"),
     (lambda x: np.eye(len(x)) + np.triu(x @ x.T, 1), "beyond"),
     (lambda x: unit(x), "its shape is"),
+    (lambda v: v @ v.T / np.linalg.norm(v, axis=1) ** 2, "wrong for the shown"),
+    (lambda v: (v / np.linalg.norm(v, axis=1)) @ (v / np.linalg.norm(v, axis=1)).T,
+     "lose their axis"),
+    (lambda v: np.abs(vectors.cosines(v)), "no absolute values"),
 ]
 
 # --- nearest --------------------------------------------------------------------------
@@ -117,6 +122,9 @@ WRONG["nearest"] = [
     (lambda row, x, n: np.argsort(-(x @ x[row]))[:n] if n != 1 else np.array([row]),
      "leave it out"),
     (lambda row, x, n: nearest_by_deleting(0, x, n), "wrong for another row"),
+    (lambda row, v, n: np.delete(vectors.cosines(v)[row], row).argsort()[::-1][:n],
+     "moved up by one"),
+    (lambda row, v, n: (v @ v[row]).argsort()[::-1][1:n + 1], "need not come first"),
 ]
 
 # --- sines and cosines ----------------------------------------------------------------
@@ -155,6 +163,14 @@ def right_angle(pos, j, dim):
     return pos / 10000 ** ((j - j % 2) / dim)
 
 
+def without_parentheses(n_positions, dim):
+    pos, i = np.arange(n_positions)[:, None], np.arange(dim // 2)
+    angle = pos / (10000**2 * i / dim)
+    table = np.zeros((n_positions, dim))
+    table[:, 0::2], table[:, 1::2] = np.sin(angle), np.cos(angle)
+    return table
+
+
 WRONG["sinusoidal_table"] = [
     (table(lambda pos, j, dim: pos / 10000 ** (j / dim)), "share one angle"),
     (table(lambda pos, j, dim: pos / 10000 ** (j // 2 / dim)), "half of what"),
@@ -170,6 +186,7 @@ WRONG["sinusoidal_table"] = [
     (lambda n, dim: table_in_loops(n, dim).T, "each position is a row"),
     (table(right_angle, math.cos, math.cos), "row 0 is 0, 1, 0, 1"),
     (table(lambda pos, j, dim: pos / 10000 ** (j / (dim + 1))), "squares add up to 1"),
+    (without_parentheses, "The exponent needs parentheses"),
 ]
 
 # --- the input of the first block -----------------------------------------------------
@@ -267,6 +284,13 @@ WRONG["input_vectors"] = [
                  / np.sqrt(x.var(axis=1, keepdims=True) + 1e-12)),
      "over the places"),
     (added_in_place, "changes params in place"),
+    (lambda ids, p: layer_norm(
+        p["word_embeddings"]["weight"][ids]
+        + p["position_embeddings"]["weight"][:len(ids)], **p["LayerNorm"]),
+     "len(ids) is B"),
+    (lambda ids, p: layer_norm(
+        p["word_embeddings"]["weight"][ids] + p["position_embeddings"]["weight"],
+        **p["LayerNorm"]), "all P rows"),
 ]
 
 FAULTS["input_vectors"] = [

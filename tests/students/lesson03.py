@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from distilbert_np.functions import linear
+from distilbert_np.attention import mask_bias, merge_heads, split_heads
+from distilbert_np.functions import linear, softmax
 
 # Right, and written differently from the library.
 RIGHT = {}
@@ -34,6 +35,10 @@ WRONG["split_heads"] = [
     (lambda x, n: np.stack(np.split(x, n, axis=-1), axis=2), "still come before heads"),
     (lambda x, n: np.stack([x[..., h::n] for h in range(n)], axis=1), "every H-th"),
     (lambda x, n: np.array(np.split(x, n, axis=-1)), "shape is"),
+    (lambda x, n: x.swapaxes(1, 2).reshape(len(x), n, x.shape[1], -1),
+     "transposed before"),
+    (lambda x, n: np.array(np.split(x, n, axis=-1)), "heads come before the texts"),
+    (lambda x, n: x.reshape(*x.shape[:2], n, x.shape[2] / n), "K = D // n_heads"),
 ]
 
 FAULTS["split_heads"] = [
@@ -63,6 +68,7 @@ WRONG["merge_heads"] = [
     (lambda x: np.einsum("bhlk->blhk", x), "in H pieces"),
     (lambda x: sum(x[:, h] for h in range(x.shape[1])) / x.shape[1], "side by side"),
     (lambda x: merge_heads_by_concatenating(x[:, ::-1]), "not in their places"),
+    (lambda x: x.sum(1), "heads are added up"),
 ]
 FAULTS["merge_heads"] = [("heads-not-merged-back", "Transpose back")]
 
@@ -98,6 +104,11 @@ WRONG["attention_scores"] = [
     (scores_over(lambda q: np.sqrt(q.shape[2])), "number of tokens"),
     (scores_over(lambda q: 1 / np.sqrt(q.shape[3])), "Multiplied"),
     (scores_over(lambda q: np.sqrt(q.shape[3]) / 2), "Every number is 2 times"),
+    (lambda q, k: q @ k.T / np.sqrt(q.shape[-1]), ".T turns all four axes"),
+    (lambda q, k: q @ k.reshape(*k.shape[:2], k.shape[3], -1) / np.sqrt(k.shape[3]),
+     "reshaped, not transposed"),
+    (lambda q, k: softmax(np.einsum("bhik,bhjk->bhij", q, k) / k.shape[3] ** 0.5),
+     "These are weights already"),
 ]
 
 # --- softmax --------------------------------------------------------------------------
@@ -163,6 +174,20 @@ WRONG["softmax"] = [
     (softmax_with_a_guard, "It holds NaN"),
     (softmax_never_zero, "computed in float32, or by a formula"),
     (softmax_in_place, "changes x in place"),
+    (lambda x: np.exp(x - x.mean(-1, keepdims=True))
+     / np.exp(x - x.mean(-1, keepdims=True)).sum(-1, keepdims=True), "mean is subtr"),
+    (lambda x: np.exp(np.clip(x, -700, 700))
+     / np.exp(np.clip(x, -700, 700)).sum(-1, keepdims=True), "cut off at a limit"),
+    (lambda x: np.exp(x - x.max(-1, keepdims=True)) / np.exp(x).sum(-1, keepdims=True),
+     "subtracted above the line"),
+    (lambda x: np.array([np.exp(row - row.max()) / np.exp(row - row.max()).sum()
+                         for row in x]), "first axis are taken one by one"),
+    (lambda x: np.exp(x) / np.exp(x).sum(-1), "keepdims=True keeps it"),
+    (lambda x: np.exp(x - 1000) / np.exp(x - 1000).sum(-1, keepdims=True), "0 / 0"),
+    (lambda x: np.exp(x - x.max(-1)) / np.exp(x - x.max(-1)).sum(-1),
+     "maximum as well"),
+    (lambda x: np.exp(x.max(-1, keepdims=True) - x)
+     / np.exp(x.max(-1, keepdims=True) - x).sum(-1, keepdims=True), "exp(x − max)"),
 ]
 
 # --- the mask -------------------------------------------------------------------------
@@ -264,6 +289,14 @@ WRONG["attention_weights"] = [
     (weights_looking_back, "do not see those after"),
     (weights_by_sigmoid, "Rows do not sum to 1"),
     (weights_in_place, "changes scores in place"),
+    (lambda s, m: np.where(m[:, None, None], s, np.finfo(s.dtype).min),
+     "softmax is missing"),
+    (lambda s, m: np.where(m[:, None, None], softmax(s), np.finfo(s.dtype).min),
+     "put in after softmax"),
+    (lambda s, m: softmax(s, m[:, None, None]), "The mask itself is added"),
+    (lambda s, m: softmax(np.where(
+        m[:, None, None] & m[:, None, :, None], s, np.finfo(s.dtype).min)),
+     "Rows of hidden tokens are masked as well"),
 ]
 FAULTS["attention_weights"] = [
     ("mask-fill-1e4", "swallows"),
@@ -336,6 +369,49 @@ def attention_sharing_weights(x, params, mask, n_heads):
     return attention_by_einsum(x, params, mask, n_heads, weigh)
 
 
+def in_heads(split, merge, x, params, bias, n_heads):
+    """Return attention whose mask is told by a function of the scores."""
+    q, k, v = (split(linear(x, **params[f"{name}_lin"]), n_heads) for name in "qkv")
+    weights = bias(q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1]))
+    return linear(merge(weights @ v), **params["out_lin"])
+
+
+def by_reshape_alone(x, params, mask, n_heads):
+    def split(x, n_heads):
+        return x.reshape(len(x), n_heads, x.shape[1], -1)
+
+    def merge(x):
+        return x.reshape(len(x), x.shape[2], -1)
+
+    bias = mask_bias(mask, x.dtype)
+    return in_heads(split, merge, x, params, lambda s: softmax(s, bias), n_heads)
+
+
+def bias_added_by_hand(x, params, mask, n_heads):
+    bias = mask_bias(mask, x.dtype)
+    return in_heads(
+        split_heads, merge_heads, x, params, lambda s: softmax(s + bias), n_heads
+    )
+
+
+def padding_set_to_zero(x, params, mask, n_heads):
+    return mask[..., None] * in_heads(
+        split_heads, merge_heads, x, params, softmax, n_heads
+    )
+
+
+def weights_not_turned(x, params, mask, n_heads):
+    turned = {
+        name: {"weight": p["weight"].T if name != "out_lin" else p["weight"],
+               "bias": p["bias"]}
+        for name, p in params.items()
+    }
+    bias = mask_bias(mask, x.dtype)
+    return in_heads(
+        split_heads, merge_heads, x, turned, lambda s: softmax(s, bias), n_heads
+    )
+
+
 WRONG["attention"] = [
     (attention_with(names="kqv"), "changed places"),
     (attention_with(names="qkk"), "the values"),
@@ -366,6 +442,10 @@ WRONG["attention"] = [
     (lambda x, p, m, n: x + attention_by_heads(x, p, m, n), "x is added"),
     (lambda x, p, m, n: attention_by_heads(x, p, m, n).astype(np.float16),
      "computed in float16"),
+    (by_reshape_alone, "both ways"),
+    (bias_added_by_hand, "mask_bias returns None"),
+    (padding_set_to_zero, "rows of padding are set to 0"),
+    (weights_not_turned, "q_lin, k_lin and v_lin multiply by W"),
 ]
 FAULTS["attention"] = [
     ("query-key-swapped", "changed places"),

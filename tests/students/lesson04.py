@@ -44,6 +44,10 @@ WRONG["gelu"] = [
     (lambda x: 0.25 * x * (1 + erf(x / np.sqrt(2))), "Every number is 0.5 times"),
     (lambda x: gelu(x.astype(np.float32)), "computed in float32"),
     (lambda x: math.erf(x / 2), "it stops: TypeError"),
+    (lambda x: x * (1 + erf(x / np.sqrt(2)) / 2), "The sum 1 + erf is halved"),
+    (lambda x: x * (1 + erf(x / 2)) / 2, "not by 2"),
+    (lambda x: x * (1 + erf(x * np.sqrt(2))) / 2, "x is divided by √2"),
+    (lambda x: x * (1 + math.erf(x / 2**0.5)) / 2, "math.erf takes one number"),
 ]
 FAULTS["gelu"] = [("gelu-tanh", "tanh form"), ("gelu-quick", "1.702")]
 
@@ -86,6 +90,8 @@ WRONG["ffn"] = [
     (lambda x, p: linear(gelu(linear(x, **p["lin2"])), **p["lin1"]), "it stops"),
     (lambda x, p: gelu(linear(x, **p["lin1"])), "shape is (1, 2, 6)"),
     (lambda x, p: ffn(x, p, "gelu"), "it is a tuple"),
+    (lambda x, p: linear(linear(gelu(x), **p["lin1"]), **p["lin2"]), "bent first"),
+    (lambda x, p: gelu(linear(x, **p["lin1"])), "lin2 is still to come"),
 ]
 FAULTS["ffn"] = [
     ("gelu-tanh", "tanh form"),
@@ -164,6 +170,20 @@ WRONG["layer_norm"] = [
     (lambda x, weight, bias, eps: (x - x.mean(0)) / x.std(0) * weight + bias,
      "It holds NaN"),
     (layer_norm_in_place, "changes x in place"),
+    (lambda x, w, b, e: (x - x.mean(-1)) / np.sqrt(x.var(-1) + e) * w + b,
+     "lose the last axis"),
+    (lambda x, w, b, e: x - x.mean(-1, keepdims=True)
+     / np.sqrt(x.var(-1, keepdims=True) + e) * w + b, "before the minus"),
+    (lambda x, w, b, e: b * (x - x.mean(-1, keepdims=True))
+     / np.sqrt(x.var(-1, keepdims=True) + e) + w, "have changed places"),
+    (lambda x, w, b, e: (x - x.mean(-1, keepdims=True))
+     / np.sqrt(x.std(-1, keepdims=True) + e) * w + b, "root of it is taken again"),
+    (lambda x, w, b, e: (x - x.mean(-1, keepdims=True))
+     * np.sqrt(x.var(-1, keepdims=True) + e) * w + b, "Multiplied by the root"),
+    (lambda x, w, b, e: (x - x.mean(-1, keepdims=True))
+     / (x.var(-1, keepdims=True) + e) ** 1/2 * w + b, "** 1/2"),
+    (lambda x, w, b, e: w * b + w * (x - x.mean(-1, keepdims=True)) / np.sqrt(
+        x.var(-1, keepdims=True) + e) + b, "Right for 2 tokens of 4 numbers, wrong"),
 ]
 FAULTS["layer_norm"] = [
     ("norm-eps-1e-5", "Many libraries"),
@@ -247,6 +267,25 @@ def block_in_parallel(x, params, mask, config):
 
 
 SA, OUTPUT = "sa_layer_norm", "output_layer_norm"
+
+
+def tuples_added(x, params, mask, config):
+    attended = attention(x, params["attention"], mask, config.n_heads)
+    return layer_norm(x + attended, **params["sa_layer_norm"])
+
+
+def half_a_block(x, params, mask, config):
+    attended, _ = attention(x, params["attention"], mask, config.n_heads)
+    return layer_norm(x + attended, **params["sa_layer_norm"])
+
+
+def the_other_way_round(x, params, mask, config):
+    transformed, _ = ffn(x, params["ffn"], config.activation)
+    middle = layer_norm(x + transformed, **params["sa_layer_norm"])
+    attended, _ = attention(middle, params["attention"], mask, config.n_heads)
+    return layer_norm(middle + attended, **params["output_layer_norm"])
+
+
 WRONG["block"] = [
     (block_like_gpt, "GPT-2"),
     (block_keeping_the_name_x, "The second sum adds the block's input"),
@@ -265,6 +304,9 @@ WRONG["block"] = [
      "padding is looked at"),
     (lambda x, params, mask, config: x + attention(
         x, params["attention"], mask, config.n_heads), "it stops"),
+    (tuples_added, "returns two things"),
+    (half_a_block, "first half"),
+    (the_other_way_round, "comes before attention"),
 ]
 FAULTS["block"] = [
     ("pre-norm", "post-LN"),

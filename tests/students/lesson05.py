@@ -3,6 +3,8 @@
 import numpy as np
 
 from distilbert_np.encoder import transformer_block
+from distilbert_np.teaching.exercises import lesson05_encoder
+from distilbert_np.trees import flatten
 
 # Right, and written differently from the library.
 RIGHT = {}
@@ -69,6 +71,21 @@ def count_by(measure, names=("weight", "bias")):
 
 
 RIGHT["count_parameters"] = [count_by_recursion, count_with_a_stack]
+
+
+def stopped_at_the_first(tree):
+    for value in tree.values():
+        return stopped_at_the_first(value) if isinstance(value, dict) else value.size
+    return 0
+
+
+def not_added_up(tree):
+    number = 0
+    for value in tree.values():
+        number = not_added_up(value) if isinstance(value, dict) else value.size
+    return number
+
+
 WRONG["count_parameters"] = [
     (count_names, "how many arrays there are"),
     (count_rows, "That counts rows"),
@@ -78,6 +95,11 @@ WRONG["count_parameters"] = [
     (count_by(np.sum), "themselves were added up"),
     (count_by(np.size, names=("weight",)), "Biases are parameters, too"),
     (lambda params: sum(value.size for value in params.values()), "has no attribute"),
+    (lambda tree: len(tree), "how many names"),
+    (lambda tree: sum(value.size for value in tree.values()), "A dict has no size"),
+    (stopped_at_the_first, "inside the loop"),
+    (not_added_up, "Only the last"),
+    (lambda tree: sum(map(np.count_nonzero, flatten(tree).values())), "that is 0"),
 ]
 
 # --- run the stack --------------------------------------------------------------------
@@ -156,6 +178,24 @@ def states_with_traces(x, params, mask, config):
 
 
 RIGHT["hidden_states"] = [states_with_a_counter, states_sorted_by_number]
+
+
+def both_things_kept(x, params, mask, config):
+    states = [x]
+    for i in range(len(params["layer"])):
+        x = transformer_block(x, params["layer"][str(i)], mask, config)
+        states.append(x)
+    return states
+
+
+def by_whole_numbers(x, params, mask, config):
+    states = [x]
+    for i in range(len(params["layer"])):
+        x, _ = transformer_block(x, params["layer"][i], mask, config)
+        states.append(x)
+    return states
+
+
 WRONG["hidden_states"] = [
     (states_by_name, '"10" comes before "2"'),
     (states_by_items, "in which the tree lists them"),
@@ -167,6 +207,10 @@ WRONG["hidden_states"] = [
     (states_with_traces, "it is a tuple"),
     (lambda *given: states_with_a_counter(*given)[-1], "the last hidden state alone"),
     (lambda *given: states_with_a_counter(*given)[:-1], "last hidden state is missing"),
+    (both_things_kept, "returns two things"),
+    (by_whole_numbers, "as text"),
+    (lambda x, p, m, c: np.array(
+        lesson05_encoder.hidden_states(x, p, m, c)), "not a list of 2"),
 ]
 FAULTS["hidden_states"] = [("layers-swapped", "in each other's place")]
 
@@ -214,6 +258,16 @@ WRONG["mean_in_sight"] = [
     (mean_without_care, "0 / 0"),
     (lambda h, mask: np.einsum("bld,bl->bd", h, mask) / np.count_nonzero(mask),
      "of all texts together"),
+    (lambda h, m: np.array([h[i, m[i]].mean(0) for i in range(len(h))]),
+     "picks the rows number 0 and 1"),
+    (lambda h, m: np.array([
+        h[i, : m[i].sum()].mean(0) if m[i].any() else h[i, 0] * 0 for i in range(len(h))
+    ]), "may stand on the left"),
+    (lambda h, m: (h * m[..., None]).sum(1) / np.maximum(m.sum(1), 1), "count loses"),
+    (lambda h, m: (h * m).sum(1) / np.maximum(m.sum(1, keepdims=True), 1),
+     "an axis more"),
+    (lambda h, m: (h * (1 - m[..., None])).sum(1)
+     / np.maximum((1 - m).sum(1, keepdims=True), 1), "the wrong way round"),
 ]
 FAULTS["mean_in_sight"] = [("padding-averaged-in", "goes over padding as well")]
 

@@ -101,7 +101,7 @@ def timed_run(path, book, mark, way):
     start = time.perf_counter()
     run(book)
     check_marks(book, mark)
-    print(f"{path.name:36}{way:12}{time.perf_counter() - start:6.0f} s", flush=True)
+    print(f"{path.name:38}{way:12}{time.perf_counter() - start:6.0f} s", flush=True)
 
 
 def store(path, book):

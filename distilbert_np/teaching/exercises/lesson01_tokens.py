@@ -309,6 +309,28 @@ def backtracked(word: str, start: int, vocabulary: frozenset[str]) -> list[str] 
     return None
 
 
+def marks_counted(word: str, vocabulary: frozenset[str]) -> list[str]:
+    """The start moves on by len(piece), which counts the two # as letters. The next
+    piece begins at the place in the word where this one ended.
+    """
+    pieces, start = [], 0
+    while start < len(word):
+        found, _ = cut_on(word[start:], vocabulary, start > 0)
+        if not found:
+            return ["[UNK]"]
+        pieces.append(found[0])
+        start += len(found[0])
+    return pieces
+
+
+def letters_not_tried(word: str, vocabulary: frozenset[str]) -> list[str]:
+    """A piece of a single letter is never tried: the last end to try is start + 1, and
+    range(len(word), start, -1) stops there.
+    """
+    longer = {piece for piece in vocabulary if len(piece.removeprefix("##")) > 1}
+    return or_unknown(*cut(word, frozenset(longer)))
+
+
 def does_not_spell_the_word(
     found: list[str], word: str, vocabulary: frozenset[str]
 ) -> bool:
@@ -362,7 +384,7 @@ WORDPIECE = Exercise(
     slips=(
         without_marks, marked_too_late, marks_taken_off, all_marked, shortest_first,
         rest_dropped, rest_unknown, letters_skipped, letters_unknown, whole_word_alone,
-        end_too_early, with_second_thoughts,
+        end_too_early, with_second_thoughts, marks_counted, letters_not_tried,
     ),
     signs=(does_not_spell_the_word, uses_other_pieces),
     reveals=(wordpiece, plain.wordpiece, plain.longest_piece),
@@ -497,6 +519,13 @@ def opened_alone(tokens: list[str], max_length: int) -> list[str]:
     return ["[CLS]", *tokens[: max_length - 2]]
 
 
+def cut_from_the_end(tokens: list[str], max_length: int) -> list[str]:
+    """The cut is counted from the end, tokens[:-n]. Where nothing is too much n is 0 or
+    below, and tokens[:-0] is empty. Count from the front: how many tokens stay?
+    """
+    return framed(tokens[: -(len(tokens) + 2 - max_length)])
+
+
 def is_too_long(found: list[str], tokens: list[str], max_length: int) -> bool:
     """There are more than max_length tokens."""
     return len(found) > max_length
@@ -529,7 +558,7 @@ FRAME = Exercise(
     ),
     slips=(
         cut_after_framing, not_counted, one_counted, end_kept, never_cut, always_cut,
-        not_framed, opened_alone,
+        not_framed, opened_alone, cut_from_the_end,
     ),
     signs=(is_too_long, frame_is_off),
     reveals=(frame, framed_in_plain_python),
@@ -631,6 +660,11 @@ def as_lists(rows: Rows, pad_id: int) -> tuple[list, list]:
     return ids.tolist(), mask.tolist()
 
 
+def changed_places(rows: Rows, pad_id: int) -> tuple[Array, Array]:
+    """Here the mask comes first: return input_ids, and then attention_mask."""
+    return pad(rows, pad_id)[::-1]
+
+
 def hides_text(found: tuple[Array, Array], rows: Rows, pad_id: int) -> bool:
     """The mask is 0 where a row begins: 1 is for tokens of the text, 0 for padding."""
     return not found[1][:, 0].all()
@@ -666,7 +700,7 @@ PAD = Exercise(
     slips=(
         all_seen, mask_inverted, mask_by_id, mask_not_zero, padded_left,
         mask_of_the_other_side, padded_with_zero, cut_to_the_shortest, one_too_many,
-        ids_alone, as_lists,
+        ids_alone, as_lists, changed_places,
     ),
     signs=(hides_text, shows_padding),
     reveals=(batches.pad, batches.pad_rows),

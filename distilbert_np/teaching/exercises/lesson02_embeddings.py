@@ -137,6 +137,22 @@ def correlations(vectors: Array) -> Array:
     return np.corrcoef(vectors)
 
 
+def axis_not_kept(vectors: Array) -> Array:
+    """The lengths lose their axis, (n,), and line up with the columns. keepdims=True
+    keeps it: (n, 1) divides each row.
+    """
+    directions = vectors / np.linalg.norm(vectors, axis=-1)
+    return directions @ directions.T
+
+
+def without_sign(vectors: Array) -> Array:
+    """A cosine may be negative, for vectors that point away from each other: no
+    absolute values.
+    """
+    directions = vectors / lengths_of(vectors)
+    return np.abs(directions @ directions.T)
+
+
 def not_one_with_itself(found: Array, vectors: Array) -> bool:
     """The diagonal is not 1. A vector and itself point the same way: their cosine is 1.
     """
@@ -176,6 +192,7 @@ COSINES = Exercise(
     slips=(
         not_divided, divided_on_one_side, divided_below, squares_without_root,
         sums_as_lengths, lengths_of_columns, one_length, distances, correlations,
+        axis_not_kept, without_sign,
     ),
     signs=(not_one_with_itself, beyond_one),
     reveals=(cosines, directions),
@@ -241,6 +258,21 @@ def cosines_themselves(row: int, vectors: Array, n: int) -> Array:
     return cosines_with(row, vectors)[nearest(row, vectors, n)]
 
 
+def moved_up(row: int, vectors: Array, n: int) -> Array:
+    """The row itself is taken out before sorting, so that all rows behind it have moved
+    up by one, and have another's number. Sort first, then leave it out.
+    """
+    likeness = cosines_with(row, vectors)
+    return (-np.delete(likeness, row)).argsort(kind="stable")[:n]
+
+
+def by_dot_product_without_the_first(row: int, vectors: Array, n: int) -> Array:
+    """The vectors are compared by their dot products, and by those the word itself need
+    not come first: long ones do. Divide by the lengths.
+    """
+    return (-vectors @ vectors[row]).argsort(kind="stable")[1 : n + 1]
+
+
 def holds_itself(found: Array, row: int, vectors: Array, n: int) -> bool:
     """The word itself is among its neighbours: leave it out."""
     return row in np.asarray(found)
@@ -276,7 +308,8 @@ NEAREST = Exercise(
     ),
     slips=(
         itself_included, one_too_few, farthest_first, nearest_last, by_dot_product,
-        by_distance, by_size_of_cosine, cosines_themselves,
+        by_distance, by_size_of_cosine, cosines_themselves, moved_up,
+        by_dot_product_without_the_first,
     ),
     signs=(holds_itself,),
     reveals=(nearest, directions),
@@ -366,6 +399,14 @@ def turned(n_positions: int, dim: int) -> Array:
     return embeddings.sinusoidal_table(n_positions, dim).T
 
 
+def without_parentheses(n_positions: int, dim: int) -> Array:
+    """The exponent needs parentheses: 10000 ** 2 * i / dim is the square of 10000,
+    times i / dim.
+    """
+    pos = np.arange(n_positions)[:, None]
+    return waves(pos / (10000**2 * (np.arange(dim) // 2) / dim))
+
+
 def first_row_is_off(found: Array, n_positions: int, dim: int) -> bool:
     """At position 0 every angle is 0, so row 0 is 0, 1, 0, 1 … Yours is not."""
     return not np.allclose(found[0], np.arange(dim) % 2)
@@ -400,8 +441,8 @@ SINUSOIDAL_TABLE = Exercise(
     ),
     slips=(
         each_column_its_own, two_forgotten, two_too_many, cosine_first, in_halves,
-        sines_alone, positions_from_one, multiplied, another_base, in_degrees,
-        turned,
+        sines_alone, positions_from_one, multiplied, another_base, in_degrees, turned,
+        without_parentheses,
     ),
     signs=(first_row_is_off, not_on_the_circle),
 )
@@ -550,6 +591,20 @@ def unbiased(ids: Array, params: Tree) -> Array:
     return stretched(normal(summed(ids, params), ddof=1), params)
 
 
+def number_of_texts(ids: Array, params: Tree) -> Array:
+    """len(ids) is B, the number of texts. The number of tokens is L, ids.shape[1]."""
+    table = params["position_embeddings"]["weight"]
+    return normed(words_in(ids, params) + table[: len(ids)], params)
+
+
+def whole_table(ids: Array, params: Tree) -> Array:
+    """The table of positions is added as a whole, all P rows. A text of L tokens stands
+    at the first L of them.
+    """
+    table = params["position_embeddings"]["weight"]
+    return normed(words_in(ids, params) + table, params)
+
+
 def appended(found: Array, ids: Array, params: Tree) -> bool:
     """Positions are added to the words' vectors, number by number, not set behind them:
     there are still D numbers.
@@ -605,7 +660,7 @@ INPUT_VECTORS = Exercise(
         places_from_one, places_of_texts, places_of_ids, no_positions,
         positions_after_norm, normed_one_by_one, table_computed, scaled, not_normed,
         added_to_norm, not_stretched, normed_over_places, larger_eps, largest_eps,
-        eps_outside, unbiased,
+        eps_outside, unbiased, number_of_texts, whole_table,
     ),
     signs=(appended, another_sum),
     reveals=(embeddings.embeddings,),

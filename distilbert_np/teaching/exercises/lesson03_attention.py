@@ -40,6 +40,26 @@ def dealt_out(x: Array, n_heads: int) -> Array:
     return x.reshape(B, L, D // n_heads, n_heads).transpose(0, 3, 1, 2)
 
 
+def transposed_first(x: Array, n_heads: int) -> Array:
+    """The axes are transposed before they are cut, so each head runs through one place
+    of all tokens, then the next. First reshape to (B, L, H, K), then transpose.
+    """
+    B, L, D = x.shape
+    return x.transpose(0, 2, 1).reshape(B, n_heads, L, D // n_heads)
+
+
+def heads_in_front(x: Array, n_heads: int) -> Array:
+    """The heads come before the texts, (H, B, L, K): texts come first, (B, H, L, K)."""
+    return np.stack(np.split(x, n_heads, axis=-1))
+
+
+def divided_to_a_float(x: Array, n_heads: int) -> Array:
+    """D / n_heads is a float, 2.0, and no axis has a length of 2.0: K = D // n_heads.
+    """
+    B, L, D = x.shape
+    return x.reshape(B, L, n_heads, D / n_heads)
+
+
 SPLIT_HEADS = Exercise(
     name="split_heads",
     lesson=3,
@@ -58,7 +78,10 @@ SPLIT_HEADS = Exercise(
         "First x.reshape(B, L, n_heads, K). Then look at the order of the axes.",
         "The order wanted is (B, H, L, K): transpose(0, 2, 1, 3).",
     ),
-    slips=(reshaped_alone, not_transposed, dealt_out),
+    slips=(
+        reshaped_alone, not_transposed, dealt_out, transposed_first, heads_in_front,
+        divided_to_a_float,
+    ),
 )
 
 # --- merge the heads ------------------------------------------------------------------
@@ -88,10 +111,17 @@ def not_reshaped(x: Array) -> Array:
 
 
 def averaged(x: Array) -> Array:
-    """The heads are averaged or added up. Nothing is computed here: their numbers stand
-    side by side again, H · K of them.
+    """The heads are averaged. Nothing is computed here: their numbers stand side by
+    side again, H · K of them.
     """
     return x.mean(axis=1)
+
+
+def added_up(x: Array) -> Array:
+    """The heads are added up. Nothing is computed here: their numbers stand side by
+    side again, H · K of them.
+    """
+    return x.sum(axis=1)
 
 
 MERGE_HEADS = Exercise(
@@ -111,7 +141,7 @@ MERGE_HEADS = Exercise(
         "From (B, H, L, K) back to (B, L, H, K): which axes change places?",
         "x.transpose(0, 2, 1, 3), then reshape to (B, L, H * K).",
     ),
-    slips=(not_transposed_back, woven, not_reshaped, averaged),
+    slips=(not_transposed_back, woven, not_reshaped, averaged, added_up),
 )
 
 # --- scores ---------------------------------------------------------------------------
@@ -158,6 +188,24 @@ def keys_in_rows(q: Array, k: Array) -> Array:
     return attention_scores(k, q)
 
 
+def all_axes_turned(q: Array, k: Array) -> Array:
+    """.T turns all four axes round. Only the last two are to change places."""
+    return q @ k.T / math.sqrt(q.shape[-1])
+
+
+def keys_reshaped(q: Array, k: Array) -> Array:
+    """The keys are reshaped, not transposed: the shape (B, H, K, L) is right, and the
+    tokens are mixed, as in exercise 3.1. Let the axes change places.
+    """
+    B, H, L, K = k.shape
+    return q @ k.reshape(B, H, K, L) / math.sqrt(K)
+
+
+def weights_already(q: Array, k: Array) -> Array:
+    """These are weights already. Softmax comes next; asked for is what it reads."""
+    return softmax(attention_scores(q, k))
+
+
 ATTENTION_SCORES = Exercise(
     name="attention_scores",
     lesson=3,
@@ -181,7 +229,7 @@ ATTENTION_SCORES = Exercise(
     ),
     slips=(
         not_scaled, divided_by_width, divided_by_root_dim, divided_by_root_length,
-        multiplied, keys_in_rows,
+        multiplied, keys_in_rows, all_axes_turned, keys_reshaped, weights_already,
     ),
     reveals=(library.attention,),
 )
@@ -240,10 +288,16 @@ def without_exp(x: Array) -> Array:
 
 
 def of_minus_x(x: Array) -> Array:
+    """The smallest score gets the largest weight: x is to keep its sign."""
+    return softmax(-x)
+
+
+def below_turned(x: Array) -> Array:
     """The smallest score gets the largest weight: it is exp(x − max), not
     exp(max − x).
     """
-    return softmax(-x)
+    exp = np.exp(x.max(axis=-1, keepdims=True) - x)
+    return exp / exp.sum(axis=-1, keepdims=True)
 
 
 def its_logarithm(x: Array) -> Array:
@@ -251,9 +305,56 @@ def its_logarithm(x: Array) -> Array:
     return functions.log_softmax(x)
 
 
+def axis_lost_twice(x: Array) -> Array:
+    """The sum over the last axis loses it, and the maximum as well: what is left lines
+    up with the columns. keepdims=True keeps it.
+    """
+    exp = np.exp(x - x.max(axis=-1))
+    return exp / exp.sum(axis=-1)
+
+
+def axis_lost_and_overflowing(x: Array) -> Array:
+    """A sum over the last axis loses it, so column j is divided by the sum of row j.
+    keepdims=True keeps it.
+    """
+    exp = np.exp(x)
+    return exp / exp.sum(axis=-1)
+
+
+def below_the_mean(x: Array) -> Array:
+    """The mean is subtracted. The largest number of a row may lie so far above it that
+    its exp overflows all the same. Which number has none above it?
+    """
+    exp = np.exp(x - x.mean(axis=-1, keepdims=True))
+    return exp / exp.sum(axis=-1, keepdims=True)
+
+
+def clipped(x: Array) -> Array:
+    """Large numbers are cut off at a limit, and those beyond it become equal. Nothing
+    needs to be lost: what may you subtract from a row without changing the result?
+    """
+    return softmax(np.clip(x, -700, 700))
+
+
+def two_sizes(x: Array) -> Array:
+    """Something is subtracted above the line and not below it: divide by the sum of the
+    very numbers that you divide.
+    """
+    exp = np.exp(x - x.max(axis=-1, keepdims=True))
+    return exp / np.exp(x).sum(axis=-1, keepdims=True)
+
+
+def row_by_row(x: Array) -> Array:
+    """Parts along the first axis are taken one by one, and they are rows only where x
+    has two axes. It may have any number: axis=-1, keepdims=True, and no loop.
+    """
+    return np.array([over_everything(part) for part in x])
+
+
 def has_nan(found: Array, x: Array) -> bool:
-    """It holds NaN: exp of a large number overflows, and inf / inf is NaN. What may you
-    subtract from a row without changing the result?
+    """It holds NaN, as inf / inf and 0 / 0 are: exp of a large number is infinite, and
+    of one far below 0 it is 0. What may you subtract from a row without changing the
+    result?
     """
     return bool(np.isnan(found).any())
 
@@ -275,6 +376,9 @@ SOFTMAX = Exercise(
         "one row": (rng.normal(size=4),),
         "texts and heads": (rng.normal(size=(2, 3, 4, 4)),),
         "large numbers": (np.array([[1000.0, 1001, 999], [-1000, -1000, -1002]]),),
+        "one number far above many": (
+            np.array([[0.0, *199 * [-715]], np.linspace(-1, 1, 200)]),
+        ),
     },
     hints=(
         "Two steps: make every number positive with np.exp, then divide each row by "
@@ -287,7 +391,9 @@ SOFTMAX = Exercise(
     ),
     slips=(
         overflowing, below_one_maximum, over_the_first_axis, over_everything,
-        without_kept_axis, not_divided, without_exp, of_minus_x, its_logarithm,
+        without_kept_axis, not_divided, without_exp, of_minus_x, below_turned,
+        its_logarithm, axis_lost_twice, axis_lost_and_overflowing, below_the_mean,
+        clipped, two_sizes, row_by_row,
     ),
     signs=(has_nan, rows_do_not_sum_to_one),
     reveals=(softmax, functions._softmax, functions._below_max),
@@ -383,6 +489,37 @@ def over_the_queries(scores: Array, mask: Array) -> Array:
     return softmax(hidden.swapaxes(-1, -2)).swapaxes(-1, -2)
 
 
+def hidden_lowest(scores: Array, mask: Array) -> Array:
+    return np.where(mask[:, None, None, :], scores, np.finfo(scores.dtype).min)
+
+
+def softmax_forgotten(scores: Array, mask: Array) -> Array:
+    """The scores are masked as they should be; softmax is missing."""
+    return hidden_lowest(scores, mask)
+
+
+def filled_after(scores: Array, mask: Array) -> Array:
+    """The lowest number is put in after softmax, where it is a weight. It belongs in
+    the scores, before softmax.
+    """
+    return hidden_lowest(softmax(scores), mask)
+
+
+def mask_added(scores: Array, mask: Array) -> Array:
+    """The mask itself is added, and true counts as 1. What is to be added is 0 for a
+    key in sight, and for a hidden one the lowest number.
+    """
+    return softmax(scores + mask[:, None, None, :])
+
+
+def rows_hidden_too(scores: Array, mask: Array) -> Array:
+    """Rows of hidden tokens are masked as well, so that they see nothing at all. Only
+    columns are: a padding token may look, nobody reads what it finds.
+    """
+    seen = mask[:, None, :, None] & mask[:, None, None, :]
+    return softmax(np.where(seen, scores, np.finfo(scores.dtype).min))
+
+
 def sees_hidden_keys(found: Array, scores: Array, mask: Array) -> bool:
     """Hidden keys get attention beside keys in sight: their weight must be 0."""
     sighted = found[mask.any(axis=-1)]
@@ -436,7 +573,8 @@ ATTENTION_WEIGHTS = Exercise(
     slips=(
         mask_ignored, mask_inverted, mask_multiplied, masked_after, shared_out_anew,
         queries_hidden, filled_with_infinity, filled_with_minus_1e4, mask_not_widened,
-        blind_to_what_follows, over_the_queries,
+        blind_to_what_follows, over_the_queries, softmax_forgotten, filled_after,
+        mask_added, rows_hidden_too,
     ),
     signs=(rows_do_not_sum_to_one, sees_hidden_keys, blind_rows_are_uneven),
     reveals=(library.attention, library.mask_bias),
@@ -538,6 +676,39 @@ def added_to_input(x: Array, params: Tree, mask: Array, n_heads: int) -> Array:
     return x + composed(x, params, mask, n_heads)
 
 
+def reshaped_both_ways(x: Array, params: Tree, mask: Array, n_heads: int) -> Array:
+    """Heads are split by reshape alone, and merged so: both ways a transpose is
+    missing. The shapes are right, but a head gets whole tokens.
+    """
+    return composed(
+        x, params, mask, n_heads, split=reshaped_alone, merge=not_transposed_back
+    )
+
+
+def bias_of_none(x: Array, params: Tree, mask: Array, n_heads: int) -> Array:
+    """Where every token is in sight mask_bias returns None, and None cannot be added.
+    softmax(scores, bias) knows what to do with it.
+    """
+    return composed(x, params, mask, n_heads, weights=lambda scores, mask: softmax(
+        scores + library.mask_bias(mask, scores.dtype)
+    ))
+
+
+def padding_zeroed(x: Array, params: Tree, mask: Array, n_heads: int) -> Array:
+    """In the result the rows of padding are set to 0, but other tokens have looked at
+    padding by then: mask the scores, before softmax.
+    """
+    return mask[..., None] * composed(x, params, mask, n_heads, weights=mask_ignored)
+
+
+def weights_not_turned(x: Array, params: Tree, mask: Array, n_heads: int) -> Array:
+    """q_lin, k_lin and v_lin multiply by W, and should by Wᵀ: a weight is stored as
+    (out, in). linear(x, weight, bias) does it right.
+    """
+    turned = {name: p | {"weight": p["weight"].T} for name, p in params.items()}
+    return composed(x, turned | {"out_lin": params["out_lin"]}, mask, n_heads)
+
+
 ATTENTION = Exercise(
     name="attention",
     lesson=3,
@@ -571,6 +742,7 @@ ATTENTION = Exercise(
         "out_lin.",
     ),
     slips=(
+        reshaped_both_ways, bias_of_none, padding_zeroed, weights_not_turned,
         query_key_swapped, values_are_keys, as_one_head, added_to_input,
         *(with_wrong("out_lin", slip) for slip in (
             not_mixed, without_bias, not_turned

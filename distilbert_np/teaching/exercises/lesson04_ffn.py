@@ -68,6 +68,28 @@ def share_alone(x: Array) -> Array:
     return (1 + functions.erf(x / math.sqrt(2))) / 2
 
 
+def one_kept_whole(x: Array) -> Array:
+    """The sum 1 + erf is halved, not erf alone: mind the parentheses."""
+    return x * (1 + functions.erf(x / math.sqrt(2)) / 2)
+
+
+def halved_inside(x: Array) -> Array:
+    """Nearly: inside erf, x is divided by √2 and not by 2."""
+    return x * (1 + functions.erf(x / 2)) / 2
+
+
+def multiplied_inside(x: Array) -> Array:
+    """Nearly: inside erf, x is divided by √2, not multiplied."""
+    return x * (1 + functions.erf(x * math.sqrt(2))) / 2
+
+
+def of_one_number(x: Array) -> Array:
+    """math.erf takes one number, and x is an array. The erf that is imported above
+    takes arrays.
+    """
+    return x * (1 + math.erf(x / math.sqrt(2))) / 2
+
+
 GELU = Exercise(
     name="gelu",
     lesson=4,
@@ -88,7 +110,7 @@ GELU = Exercise(
     ),
     slips=(
         tanh_form, quick_form, relu, silu, root_missing, half_missing, one_missing,
-        share_alone,
+        share_alone, one_kept_whole, halved_inside, multiplied_inside, of_one_number,
     ),
 )
 
@@ -169,6 +191,16 @@ def not_turned(x: Array, params: Tree) -> Array:
     return gelu(x @ lin1["weight"] + lin1["bias"]) @ lin2["weight"] + lin2["bias"]
 
 
+def activated_first(x: Array, params: Tree) -> Array:
+    """x is bent first, and then widened and narrowed. GELU belongs between the two."""
+    return not_activated(gelu(x), params)
+
+
+def not_narrowed(x: Array, params: Tree) -> Array:
+    """This is wide and bent, (B, L, F): lin2 is still to come."""
+    return gelu(linear(x, **params["lin1"]))
+
+
 FFN = Exercise(
     name="ffn",
     lesson=4,
@@ -193,7 +225,7 @@ FFN = Exercise(
     slips=(
         with_tanh_form, with_quick_form, with_relu, not_activated, activated_last,
         activated_twice, with_residual, without_first_bias, without_last_bias,
-        without_biases, not_turned,
+        without_biases, not_turned, activated_first, not_narrowed,
     ),
     reveals=(library.ffn,),
 )
@@ -329,6 +361,48 @@ def eps_1e_12(x: Array, weight: Array, bias: Array, eps: float) -> Array:
     return layer_norm(x, weight, bias, 1e-12)
 
 
+def axis_lost(x: Array, weight: Array, bias: Array, eps: float) -> Array:
+    """Mean and variance lose the last axis, and line up with the wrong one of x.
+    keepdims=True keeps it: (..., 1).
+    """
+    return (x - x.mean(axis=-1)) / np.sqrt(x.var(axis=-1) + eps) * weight + bias
+
+
+def divided_before_minus(x: Array, weight: Array, bias: Array, eps: float) -> Array:
+    """Only the mean is divided: / comes before the minus. Put x - mean in parentheses.
+    """
+    deviation = np.sqrt(x.var(axis=-1, keepdims=True) + eps)
+    return x - x.mean(axis=-1, keepdims=True) / deviation * weight + bias
+
+
+def gain_and_bias_swapped(x: Array, weight: Array, bias: Array, eps: float) -> Array:
+    """`weight` and `bias` have changed places: multiply by the one, add the other."""
+    return layer_norm(x, bias, weight, eps)
+
+
+def rooted_twice(x: Array, weight: Array, bias: Array, eps: float) -> Array:
+    """std is the root of the variance already, and the root of it is taken again:
+    √(variance + eps).
+    """
+    return normalised_by(
+        lambda variance, eps: np.sqrt(np.sqrt(variance) + eps), x, weight, bias, eps
+    )
+
+
+def root_multiplied(x: Array, weight: Array, bias: Array, eps: float) -> Array:
+    """Multiplied by the root of the variance, and should be divided."""
+    return normalised_by(
+        lambda variance, eps: 1 / np.sqrt(variance + eps), x, weight, bias, eps
+    )
+
+
+def halved(x: Array, weight: Array, bias: Array, eps: float) -> Array:
+    """** 1/2 is half of the first power: ** comes before /. A root is ** 0.5."""
+    return normalised_by(
+        lambda variance, eps: 2 * (variance + eps), x, weight, bias, eps
+    )
+
+
 def has_nan(found: Array, *_: Array) -> bool:
     """It holds NaN: something is divided by 0. What is the variance of equal numbers?
     """
@@ -341,8 +415,8 @@ def rows_not_centred(
     """Without gain and bias, rows do not have mean 0: which axis is the mean taken
     over, and is it kept (keepdims)?
     """
-    rows = (found - bias) / weight
-    return not np.allclose(rows.mean(axis=-1), 0, atol=1e-6)
+    is_plain = (weight == 1).all() and not bias.any()
+    return is_plain and not np.allclose(found.mean(axis=-1), 0, atol=1e-6)
 
 
 LAYER_NORM = Exercise(
@@ -379,7 +453,8 @@ LAYER_NORM = Exercise(
         over_tokens, over_texts, over_everything, unbiased, not_centred,
         root_mean_square, not_rooted, gain_and_bias_missing, bias_missing,
         bias_stretched, eps_forgotten, eps_outside, eps_outside_1e_5, eps_1e_5,
-        eps_1e_3, eps_1e_12,
+        eps_1e_3, eps_1e_12, axis_lost, divided_before_minus, gain_and_bias_swapped,
+        rooted_twice, root_multiplied, halved,
     ),
     signs=(has_nan, rows_not_centred),
     reveals=(
@@ -523,6 +598,28 @@ def no_norms(x: Array, to: Layers) -> Array:
     return middle + to.feed(middle)
 
 
+def traces_kept(
+    x: Array, params: Tree, mask: Array, config: DistilBertConfig
+) -> Array:
+    """attention returns two things, the output and its trace, and both together cannot
+    be added to x: attended, _ = attention(…). So does ffn.
+    """
+    return x + attention(x, params["attention"], mask, config.n_heads)
+
+
+@wired
+def half_a_block(x: Array, to: Layers) -> Array:
+    """This is the first half: it goes on with feed-forward, a sum and a LayerNorm."""
+    return to.norm_1(x + to.attend(x))
+
+
+@wired
+def feed_first(x: Array, to: Layers) -> Array:
+    """The feed-forward network comes before attention. Attention comes first."""
+    middle = to.norm_1(x + to.feed(x))
+    return to.norm_2(middle + to.attend(middle))
+
+
 def mask_not_passed(
     x: Array, params: Tree, mask: Array, config: DistilBertConfig
 ) -> Array:
@@ -581,7 +678,7 @@ BLOCK = Exercise(
         pre_norm, no_first_residual, no_second_residual, no_residuals,
         residual_from_block_input, residual_around_norm, normalised_before_sum,
         side_by_side, norms_swapped, one_norm_twice, no_first_norm, no_last_norm,
-        no_norms, mask_not_passed,
+        no_norms, mask_not_passed, traces_kept, half_a_block, feed_first,
     ),
     reveals=(encoder.transformer_block,),
 )

@@ -1,6 +1,7 @@
 """Lesson 5, the whole encoder: what there is to write, and what goes wrong."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -69,6 +70,35 @@ def top_alone(params: Tree) -> int:
     return sum(array.size for array in params.values() if not isinstance(array, dict))
 
 
+def names_counted(params: Tree) -> int:
+    """That is how many names there are at the top of the tree."""
+    return len(params)
+
+
+def dicts_measured(params: Tree) -> int:
+    """A dict has no size. Where a value of the tree is a dict, it is a tree itself:
+    what could count the numbers in that?
+    """
+    return sum(value.size for value in params.values())
+
+
+def returned_at_once(params: Tree) -> int:
+    """The return stands inside the loop, which so ends with the first array."""
+    sizes = [array.size for array in flatten(params).values()]
+    return sizes[0] if sizes else 0
+
+
+def not_added_up(params: Tree) -> int:
+    """Only the last array is counted: in a loop, add up with +=."""
+    sizes = [array.size for array in flatten(params).values()]
+    return sizes[-1] if sizes else 0
+
+
+def zeros_left_out(params: Tree) -> int:
+    """A number that is 0 is a parameter, too: training may change it."""
+    return sum(np.count_nonzero(array) for array in flatten(params).values())
+
+
 def some_parameters(config: DistilBertConfig) -> Tree:
     """Return the parameters of a model, drawn at random, the biases too."""
     shapes = parameter_shapes(config, "base")
@@ -90,6 +120,7 @@ COUNT_PARAMETERS = Exercise(
         "2 linears": (random_ffn(rng, 2, 4),),
         "an encoder of 2 blocks": (some_parameters(SMALL),),
         "no parameters at all": ({},),
+        "zeros": ({"weight": np.zeros((2, 4)), "bias": np.zeros(2)},),
     },
     hints=(
         "An array knows how many numbers it holds: array.size.",
@@ -102,7 +133,8 @@ COUNT_PARAMETERS = Exercise(
     ),
     slips=(
         arrays_counted, rows_counted, shapes_added, bytes_counted, numbers_added,
-        weights_alone, top_alone,
+        weights_alone, top_alone, names_counted, dicts_measured, returned_at_once,
+        not_added_up, zeros_left_out,
     ),
     reveals=(DistilBertPreTrainedModel.num_parameters, flatten),
 )
@@ -210,6 +242,28 @@ def last_alone(x: Array, params: Tree, mask: Array, config: DistilBertConfig) ->
     return hidden_states(x, params, mask, config)[-1]
 
 
+def traces_kept(
+    x: Array, params: Tree, mask: Array, config: DistilBertConfig
+) -> list[Any]:
+    """transformer_block returns two things, and both became x. The second is a trace,
+    which you do not need: x, _ = transformer_block(…).
+    """
+    states: list[Any] = [x]
+    for block in by_number(params):
+        states.append(transformer_block(states[-1], block, mask, config))
+    return states
+
+
+def named_by_number(
+    x: Array, params: Tree, mask: Array, config: DistilBertConfig
+) -> list[Array]:
+    """The blocks are named by their number as text: "0", and not 0. str(i) makes one
+    of the other.
+    """
+    blocks = [params["layer"][i] for i in range(len(params["layer"]))]
+    return run(x, blocks, mask, config)
+
+
 def by_number(params: Tree) -> list[Tree]:
     """Return the blocks from "0" on."""
     return [params["layer"][str(i)] for i in range(len(params["layer"]))]
@@ -258,6 +312,7 @@ HIDDEN_STATES = Exercise(
     slips=(
         sorted_by_name, as_listed, last_first, first_two_swapped, first_repeated,
         all_read_x, mask_ignored, embeddings_left_out, last_left_out, last_alone,
+        traces_kept, named_by_number,
     ),
     reveals=(transformer,),
 )
@@ -313,6 +368,39 @@ def nothing_in_sight(h: Array, mask: Array) -> Array:
     return (h * mask[..., None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
 
 
+def ones_as_places(h: Array, mask: Array) -> Array:
+    """The mask holds 0 and 1, which as an index picks the rows number 0 and 1. True and
+    false would pick tokens: mask == 1.
+    """
+    texts = zip(h, mask, strict=True)
+    return np.array([rows[ones].mean(axis=0) for rows, ones in texts])
+
+
+def first_ones(h: Array, mask: Array) -> Array:
+    """The first tokens are taken, as many as are in sight. But padding may stand on the
+    left: let the mask tell which they are.
+    """
+    is_first = np.arange(mask.shape[1]) < mask.sum(axis=1, keepdims=True)
+    return mean_in_sight(h, is_first.astype(int))
+
+
+def axis_lost(h: Array, mask: Array) -> Array:
+    """The count loses its axis, (B,), and does not line up with the texts.
+    keepdims=True keeps it: (B, 1).
+    """
+    return not_divided(h, mask) / np.maximum(mask.sum(axis=1), 1)
+
+
+def mask_not_widened(h: Array, mask: Array) -> Array:
+    """h is (B, L, D) and the mask (B, L): it needs an axis more, mask[:, :, None]."""
+    return (h * mask).sum(axis=1) / np.maximum(mask.sum(axis=1, keepdims=True), 1)
+
+
+def mask_inverted(h: Array, mask: Array) -> Array:
+    """The mask is read the wrong way round: it is 1 where a token is in sight."""
+    return mean_in_sight(h, 1 - mask)
+
+
 MEAN_IN_SIGHT = Exercise(
     name="mean_in_sight",
     lesson=5,
@@ -343,7 +431,8 @@ MEAN_IN_SIGHT = Exercise(
     ),
     slips=(
         padding_averaged_in, divided_by_length, not_divided, first_token,
-        numbers_averaged, texts_mixed, divided_by_all, nothing_in_sight,
+        numbers_averaged, texts_mixed, divided_by_all, nothing_in_sight, ones_as_places,
+        first_ones, axis_lost, mask_not_widened, mask_inverted,
     ),
 )
 
