@@ -8,6 +8,7 @@ nor spoil what it is compared with.
 import contextlib
 import io
 import linecache
+import sys
 import textwrap
 import traceback
 import warnings
@@ -21,9 +22,11 @@ import numpy as np
 
 from ..errors import one_line, shown
 from .exercise import Arguments, Exercise
-from .results import difference, is_same
+from .results import difference, is_same, kind
 
 NOT_TRIED, WRONG, RIGHT = "not tried", "wrong", "right"
+PLAIN = (int, float, complex, bool, str, type(None), type(...))
+DEEPEST, LONGEST = 10, 100_000                   # of lists that are looked into
 MARKS = {NOT_TRIED: "○", WRONG: "✗", RIGHT: "✓"}
 
 
@@ -44,6 +47,9 @@ class Unknown:
     """What stands for an object that is no result: the name of its class."""
 
     name: str
+
+    def __repr__(self) -> str:
+        return kind(self)
 
 
 class Outcome(NamedTuple):
@@ -92,7 +98,7 @@ def outcomes(
     """
     found = {}
     for case, arguments in cases.items():
-        with silence() if found else contextlib.nullcontext():
+        with silence() if found else contextlib.redirect_stdout(sys.stdout):
             found[case] = outcome_of(function, arguments, names)
     return found
 
@@ -123,28 +129,31 @@ def outcome_of(
     return Outcome(result, changed=tuple(changed))
 
 
-def kept(result: Any) -> Any:
+def kept(result: Any, depth: int = 0) -> Any:
     """Return a copy of a result that is safe to look at, and that nobody changes later.
 
     Of what is no result but an object of some class, only the class's name is kept:
-    its own comparisons and its repr might do anything.
+    its own comparisons and its repr might do anything. So it is of lists without end.
     """
     its_class = type(result)
     if issubclass(its_class, np.ndarray):
         return np.array(result)
-    if its_class in (tuple, list):
-        return its_class(map(kept, result))
-    if its_class is dict:
-        return {kept(name): kept(value) for name, value in result.items()}
-    is_plain = its_class in (int, float, complex, bool, str, type(None), type(...))
-    if is_plain or issubclass(its_class, np.generic):
+    if its_class in PLAIN or issubclass(its_class, np.generic):
         return result
-    return Unknown(its_class.__name__)
+    is_known = its_class in (tuple, list, dict)
+    if not is_known or depth == DEEPEST or len(result) > LONGEST:
+        return Unknown(its_class.__name__)
+    if its_class is dict:
+        return {
+            kept(name, depth + 1): kept(part, depth + 1)
+            for name, part in result.items()
+        }
+    return its_class(kept(part, depth + 1) for part in result)
 
 
 def how_it_stopped(error: BaseException, function: Callable[..., Any]) -> str:
     """Return an exception in one line, with the student's line that raised it."""
-    said = one_line(f"{type(error).__name__}: {error}")[:200]
+    said = one_line(traceback.format_exception_only(error)[-1])[:200]
     file = getattr(getattr(function, "__code__", None), "co_filename", None)
     lines = [
         frame.lineno
@@ -159,16 +168,18 @@ def how_it_stopped(error: BaseException, function: Callable[..., Any]) -> str:
 
 def is_unchanged(after: Any, before: Any) -> bool:
     """Return whether an argument is, to the bit, what it was."""
+    if type(after) is not type(before):
+        return False
     if isinstance(before, np.ndarray):
-        is_array = isinstance(after, np.ndarray) and after.shape == before.shape
-        return is_array and after.tobytes() == before.tobytes()
+        is_alike = (after.shape, after.dtype) == (before.shape, before.dtype)
+        return is_alike and after.tobytes() == before.tobytes()
     if isinstance(before, Mapping):
         return [*after] == [*before] and all(
             is_unchanged(after[name], value) for name, value in before.items()
         )
     if isinstance(before, tuple | list):
         return len(after) == len(before) and all(map(is_unchanged, after, before))
-    return True
+    return after is before or type(before) not in PLAIN or after == before
 
 
 def names_of(function: Callable[..., Any]) -> tuple[str, ...]:
