@@ -22,7 +22,7 @@ import numpy as np
 
 from ..errors import one_line, shown
 from .exercise import Arguments, Exercise
-from .results import difference, is_same, kind
+from .results import difference, first_wrong, is_same, kind
 
 NOT_TRIED, WRONG, RIGHT = "not tried", "wrong", "right"
 PLAIN = (int, float, complex, bool, str, type(None), type(...))
@@ -265,9 +265,9 @@ def diagnosis(
     for sign in exercise.signs:
         if not found[case].stopped and holds(partial(sign, result, *arguments)):
             return one_line(sign.__doc__)
-    part, right, name = first_wrong(result, right)
-    change = changed_as_a_whole(part, right)
-    return f"{name}: {change}" if change and name else change
+    wrong = first_wrong(result, right)
+    change = changed_as_a_whole(wrong.found, wrong.expected)
+    return f"{wrong.part}: {change}" if change and wrong.part else change
 
 
 def holds(sign: Callable[[], Any]) -> bool:
@@ -277,20 +277,6 @@ def holds(sign: Callable[[], Any]) -> bool:
             return bool(sign())
     except Exception:
         return False
-
-
-def first_wrong(found: Any, expected: Any, name: str = "") -> tuple[Any, Any, str]:
-    """Return the first part of a result that is wrong, what is right, and its name."""
-    keys: Any = ()
-    if isinstance(expected, tuple | list) and isinstance(found, tuple | list):
-        keys = range(min(len(expected), len(found)))
-    elif isinstance(expected, Mapping) and isinstance(found, Mapping):
-        keys = [key for key in expected if key in found]
-    for key in keys:
-        if not is_same(found[key], expected[key]):
-            part = f"[{key}]" if isinstance(key, int) else shown(key)
-            return first_wrong(found[key], expected[key], f"{name} {part}".strip())
-    return found, expected, name
 
 
 def changed_as_a_whole(found: Any, expected: Any) -> str | None:
