@@ -374,3 +374,30 @@ def test_the_study_is_the_one_of_the_package():
     study = read_study()
     assert {"runs", "table", "soft_targets", "speed"} <= {*study}
     assert json.dumps(study) == json.dumps(read_study())
+
+
+# --- what cannot be drawn -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("draw", "name"), [
+    (lambda: figures.costs(None), "config: "),
+    (lambda: figures.costs({"dim": 32}), "config: "),
+    (lambda: figures.parity(None, 4.0), "rows: "),
+    (lambda: figures.parity([], 4.0), "rows: "),
+    (lambda: figures.parity([{}], 4.0), "rows: "),
+    (lambda: figures.gradient_check({"float64": {"a": 1.0}}), "errors: float64: "),
+    (lambda: figures.gradient_check({"float64": {1.0: "a"}}), "errors: float64: "),
+    (lambda: figures.gradient_check({"float64": {-1.0: 1.0}}), "errors: float64: "),
+    (lambda: figures.position_cosines(np.full((3, 4), np.nan)), "table: "),
+    (lambda: figures.word_plane(
+        ["a"] * 3, np.full((3, 3), np.inf), ["a"] * 3), "vectors: "),
+])
+def test_what_cannot_be_drawn_is_told_in_one_line(draw, name):
+    with pytest.raises(InputError) as told:
+        draw()
+    assert str(told.value).startswith(name) and "\n" not in str(told.value)
+
+
+def test_a_picture_prints_its_words():
+    picture = figures.parity(parity_rows(1), 16.0)
+    assert str(picture) == picture.text

@@ -1,6 +1,9 @@
 """The judge: what it says of answers of every kind, on exercises made for the purpose.
 """
 
+import sys
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -207,6 +210,57 @@ def test_what_it_prints_is_seen_once(capsys):
     assert capsys.readouterr().out == "looking at (2, 3)\n"
 
 
+def test_an_error_that_cannot_be_told_is_told_by_its_name():
+    class Mute(Exception):
+        def __str__(self):
+            raise RuntimeError("not for you")
+
+    def answer(x):
+        raise Mute
+
+    assert "Mute" in told(answer)
+
+
+def nested(depth):
+    """Return a list in a list, so many deep."""
+    return [nested(depth - 1)] if depth else []
+
+
+@pytest.mark.parametrize("result", [nested(400), [nested(9)] * 10, [1.0] * 1_000_000])
+def test_results_without_end_are_told_at_once(result):
+    assert "it is a list, not an array" in told(lambda x: result)
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda tree: tree.update(w=None),
+    lambda tree: tree.update(w=tree["w"]["b"]),
+    lambda tree: tree["n"].sort(),
+    lambda tree: tree["n"].__setitem__(0, np.zeros(2)),
+    lambda tree: tree["w"].update(b=None),
+])
+def test_damage_within_an_argument_is_told(spoil):
+    def answer(tree):
+        spoil(tree)
+        return 2 * X
+
+    tree = {"w": {"b": X}, "n": [3, 1, 2]}
+    right, cases = (lambda tree: 2 * tree["w"]["b"]), {"it": (tree,)}
+    verdict = judge(exercise(right, cases), answer)
+    assert "It changes tree in place" in verdict.why
+
+
+def test_where_it_prints_to_is_put_back():
+    def answer(x):
+        sys.stdout = None
+        return 2 * x
+
+    before = sys.stdout
+    try:
+        assert judge(exercise(), answer).state == RIGHT and sys.stdout is before
+    finally:
+        sys.stdout = before
+
+
 def test_a_loop_without_end_can_be_stopped_by_hand():
     def answer(x):
         raise KeyboardInterrupt
@@ -278,6 +332,8 @@ def test_check_finds_the_exercise_by_the_name(capsys):
     (..., "expected the function itself"),
     (len, "'len' is no exercise"),
     (lambda x: x, "'<lambda>' is no exercise"),
+    (partial(doubled), "a partial has no name; tell it"),
+    ("doubled", "expected the function itself"),
 ])
 def test_check_says_what_it_cannot_check(answer, words, capsys):
     check(answer)
@@ -290,8 +346,9 @@ def test_hints_one_by_one(capsys):
     assert capsys.readouterr().out == "Twice?\n(1 of 2; more: hint(my_doubled, 2))\n"
     hint("my_doubled", 2)
     assert "that was the last" in capsys.readouterr().out
-    with pytest.raises(InputError, match="number: expected 1 to 2, found 3"):
-        hint("doubled", 3)
+    for number in (3, 0, "1", [1], X):
+        with pytest.raises(InputError, match="number: expected 1 to 2, found"):
+            hint("doubled", number)
 
 
 def test_reveal_shows_the_source(capsys):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import InputError, shown
+from ..inputs import is_whole
 from .exercise import Exercise
 from .exercises import EXERCISES
 from .judging import judge
@@ -19,6 +20,8 @@ def check(answer: Answer, name: str | None = None) -> None:
     `name`, as in check(lambda x: x, "softmax"). Whatever it does, this goes on.
     """
     try:
+        if isinstance(answer, str):
+            raise InputError(f"expected the function itself, found {shown(answer)}")
         exercise = exercise_of(answer if name is None else name)
     except InputError as error:
         print(f"✗ check: {error}")
@@ -30,7 +33,7 @@ def hint(answer: Answer | str, number: int = 1) -> None:
     """Print a hint for an exercise; the higher its number, the more it tells."""
     exercise = exercise_of(answer)
     n_hints = len(exercise.hints)
-    if number not in range(1, n_hints + 1):
+    if not is_whole(number, 1, n_hints):
         raise InputError(f"number: expected 1 to {n_hints}, found {shown(number)}")
     more = f"more: hint({exercise.stub}, {number + 1})"
     if number == n_hints:
@@ -58,6 +61,10 @@ def exercise_of(answer: Answer | str) -> Exercise:
         raise InputError(
             f"expected the function itself, as in check(my_softmax); found what one "
             f"returns: {shown(answer)}"
+        )
+    if name is None:
+        raise InputError(
+            f'a {type(answer).__name__} has no name; tell it, as in check(f, "softmax")'
         )
     exercise = EXERCISES.get(str(name).removeprefix("my_"))
     if exercise is None:

@@ -8,6 +8,7 @@ nor spoil what it is compared with.
 import contextlib
 import io
 import linecache
+import sys
 import textwrap
 import traceback
 import warnings
@@ -21,9 +22,11 @@ import numpy as np
 
 from ..errors import one_line, shown
 from .exercise import Arguments, Exercise
-from .results import difference, is_same
+from .results import difference, first_wrong, is_same, kind
 
 NOT_TRIED, WRONG, RIGHT = "not tried", "wrong", "right"
+PLAIN = (int, float, complex, bool, str, type(None), type(...))
+DEEPEST, LONGEST = 10, 100_000                   # of lists that are looked into
 MARKS = {NOT_TRIED: "○", WRONG: "✗", RIGHT: "✓"}
 
 
@@ -44,6 +47,9 @@ class Unknown:
     """What stands for an object that is no result: the name of its class."""
 
     name: str
+
+    def __repr__(self) -> str:
+        return kind(self)
 
 
 class Outcome(NamedTuple):
@@ -97,7 +103,7 @@ def outcomes(
     """
     found = {}
     for case, arguments in cases.items():
-        with silence() if found else contextlib.nullcontext():
+        with silence() if found else contextlib.redirect_stdout(sys.stdout):
             found[case] = outcome_of(function, arguments, names)
     return found
 
@@ -128,28 +134,31 @@ def outcome_of(
     return Outcome(result, changed=tuple(changed))
 
 
-def kept(result: Any) -> Any:
+def kept(result: Any, depth: int = 0) -> Any:
     """Return a copy of a result that is safe to look at, and that nobody changes later.
 
     Of what is no result but an object of some class, only the class's name is kept:
-    its own comparisons and its repr might do anything.
+    its own comparisons and its repr might do anything. So it is of lists without end.
     """
     its_class = type(result)
     if issubclass(its_class, np.ndarray):
         return np.array(result)
-    if its_class in (tuple, list):
-        return its_class(map(kept, result))
-    if its_class is dict:
-        return {kept(name): kept(value) for name, value in result.items()}
-    is_plain = its_class in (int, float, complex, bool, str, type(None), type(...))
-    if is_plain or issubclass(its_class, np.generic):
+    if its_class in PLAIN or issubclass(its_class, np.generic):
         return result
-    return Unknown(its_class.__name__)
+    is_known = its_class in (tuple, list, dict)
+    if not is_known or depth == DEEPEST or len(result) > LONGEST:
+        return Unknown(its_class.__name__)
+    if its_class is dict:
+        return {
+            kept(name, depth + 1): kept(part, depth + 1)
+            for name, part in result.items()
+        }
+    return its_class(kept(part, depth + 1) for part in result)
 
 
 def how_it_stopped(error: BaseException, function: Callable[..., Any]) -> str:
     """Return an exception in one line, with the student's line that raised it."""
-    said = one_line(f"{type(error).__name__}: {error}")[:200]
+    said = one_line(traceback.format_exception_only(error)[-1])[:200]
     file = getattr(getattr(function, "__code__", None), "co_filename", None)
     lines = [
         frame.lineno
@@ -164,16 +173,18 @@ def how_it_stopped(error: BaseException, function: Callable[..., Any]) -> str:
 
 def is_unchanged(after: Any, before: Any) -> bool:
     """Return whether an argument is, to the bit, what it was."""
+    if type(after) is not type(before):
+        return False
     if isinstance(before, np.ndarray):
-        is_array = isinstance(after, np.ndarray) and after.shape == before.shape
-        return is_array and after.tobytes() == before.tobytes()
+        is_alike = (after.shape, after.dtype) == (before.shape, before.dtype)
+        return is_alike and after.tobytes() == before.tobytes()
     if isinstance(before, Mapping):
         return [*after] == [*before] and all(
             is_unchanged(after[name], value) for name, value in before.items()
         )
     if isinstance(before, tuple | list):
         return len(after) == len(before) and all(map(is_unchanged, after, before))
-    return True
+    return after is before or type(before) not in PLAIN or after == before
 
 
 def names_of(function: Callable[..., Any]) -> tuple[str, ...]:
@@ -258,11 +269,11 @@ def diagnosis(
     for sign in exercise.signs:
         if not found[case].stopped and holds(partial(sign, result, *arguments)):
             return one_line(sign.__doc__)
-    part, right, name = first_wrong(result, right)
+    part, wrong, right, _ = first_wrong(result, right)
     if is_single(right):
-        part, right = single_numbers(found, expected)
-    change = changed_as_a_whole(part, right)
-    return f"{name}: {change}" if change and name else change
+        wrong, right = single_numbers(found, expected)
+    change = changed_as_a_whole(wrong, right)
+    return f"{part}: {change}" if change and part else change
 
 
 def did_the_same(found: dict[str, Outcome], slipped: dict[str, Outcome]) -> bool:
@@ -292,20 +303,6 @@ def holds(sign: Callable[[], Any]) -> bool:
         return False
 
 
-def first_wrong(found: Any, expected: Any, name: str = "") -> tuple[Any, Any, str]:
-    """Return the first part of a result that is wrong, what is right, and its name."""
-    keys: Any = ()
-    if isinstance(expected, tuple | list) and isinstance(found, tuple | list):
-        keys = range(min(len(expected), len(found)))
-    elif isinstance(expected, Mapping) and isinstance(found, Mapping):
-        keys = [key for key in expected if key in found]
-    for key in keys:
-        if not is_same(found[key], expected[key]):
-            part = f"[{key}]" if isinstance(key, int) else shown(key)
-            return first_wrong(found[key], expected[key], f"{name} {part}".strip())
-    return found, expected, name
-
-
 def single_numbers(
     found: dict[str, Outcome], expected: dict[str, Outcome]
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -313,11 +310,11 @@ def single_numbers(
 
     One alone is always some multiple of the right one: it takes two to tell.
     """
-    pairs = [
-        first_wrong(found[case].result, right.result)[:2]
-        for case, right in expected.items()
-        if not found[case].stopped and not is_same(found[case].result, right.result)
+    wrongs = [
+        first_wrong(found[case].result, right.result)
+        for case, right in expected.items() if not found[case].stopped
     ]
+    pairs = [(wrong.found, wrong.expected) for wrong in wrongs if wrong]
     numbers = [pair for pair in pairs if all(map(is_single, pair))]
     wrong, right = zip(*numbers, strict=True) if numbers else ((), ())
     return np.array(wrong, float), np.array(right, float)

@@ -5,8 +5,8 @@ a dict of results. Whatever else comes is told in words: it is a student's, and 
 anything.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,42 +17,67 @@ from ..errors import one_line, shown
 TOLERANCE = 1e-9
 
 
-def difference(found: Any, expected: Any, what: str = "") -> str | None:
-    """Say in one sentence how a result differs from the right one; None if it does not.
+class Wrong(NamedTuple):
+    """A part of a result that is not what is expected, and how it differs.
 
-    `what` is the part of the result that is spoken of: "the second thing returned".
+    `part` is where it stands, "[1] 'weight'"; "" if it is the whole.
     """
-    prefix = f"{what}: " if what else ""
+
+    part: str
+    found: Any
+    expected: Any
+    how: str
+
+
+def is_same(found: Any, expected: Any) -> bool:
+    """Return whether two results are the same up to rounding."""
+    return first_wrong(found, expected) is None
+
+
+def difference(found: Any, expected: Any) -> str | None:
+    """Say in one sentence how a result differs from the right one; None if it does not.
+    """
+    wrong = first_wrong(found, expected)
+    return wrong and wrong.how
+
+
+def first_wrong(found: Any, expected: Any, part: str = "") -> Wrong | None:
+    """Return the first part of a result that is wrong; None if nothing is."""
+    keys: Iterable[Any] = ()
     if found is None and expected is not None:
-        return f"{prefix}it is None (is a `return` missing?)"
-    if isinstance(expected, Mapping):
-        return mapping_difference(found, expected, what)
-    if isinstance(expected, tuple | list):
-        return sequence_difference(found, expected, what)
-    if isinstance(found, np.bool_):
-        found = bool(found)                      # which is what a comparison returns
-    if isinstance(expected, str | bool | None):
-        is_equal = type(found) is type(expected) and found == expected
-        return None if is_equal else f"{prefix}{shown(found)}, not {shown(expected)}"
-    return array_difference(found, np.asarray(expected), prefix)
+        how = f"{part or 'it'} is None (is a `return` missing?)"
+    elif isinstance(expected, Mapping):
+        how, keys = mapping_difference(found, expected, part), expected
+    elif isinstance(expected, tuple | list):
+        how, keys = sequence_difference(found, expected, part), range(len(expected))
+    else:
+        how = leaf_difference(found, expected, f"{part}: " if part else "")
+    if how:
+        return Wrong(part, found, expected, how)
+    parts = (
+        first_wrong(found[key], expected[key], f"{part} {subscript(key)}".strip())
+        for key in keys
+    )
+    return next(filter(None, parts), None)
+
+
+def subscript(key: Any) -> str:
+    """Return the key of a part, for people: [1], 'weight'."""
+    return f"[{key}]" if isinstance(key, int) else shown(key)
 
 
 def mapping_difference(found: Any, expected: Mapping, what: str) -> str | None:
-    """Say how something differs from a dict of results."""
+    """Say how something is no dict of the same names."""
     names = ", ".join(map(str, expected))
     if not isinstance(found, Mapping):
         return f"{what or 'it'} is {kind(found)}, not a dict of {names}"
     if set(found) != set(expected):
         return f"{what or 'the dict'} has {one_line(str([*found]))}, not {names}"
-    parts = (
-        difference(found[name], value, f"{what} {shown(name)}".strip())
-        for name, value in expected.items()
-    )
-    return next(filter(None, parts), None)
+    return None
 
 
 def sequence_difference(found: Any, expected: tuple | list, what: str) -> str | None:
-    """Say how something differs from a tuple or a list of results."""
+    """Say how something is no tuple or list of as many things; texts are told whole."""
     if not isinstance(found, tuple | list):
         n = len(expected)
         several = f"a list of {n}" if isinstance(expected, list) else f"{n} things"
@@ -64,11 +89,17 @@ def sequence_difference(found: Any, expected: tuple | list, what: str) -> str | 
     if len(found) != len(expected):
         things = "thing" if len(found) == 1 else "things"
         return f"{what or 'it'} has {len(found)} {things}, not {len(expected)}"
-    parts = (
-        difference(value, right, f"{what} [{i}]".strip())
-        for i, (value, right) in enumerate(zip(found, expected, strict=True))
-    )
-    return next(filter(None, parts), None)
+    return None
+
+
+def leaf_difference(found: Any, expected: Any, prefix: str) -> str | None:
+    """Say how something differs from a text, a truth, a number or an array."""
+    if isinstance(found, np.bool_):
+        found = bool(found)                      # which is what a comparison returns
+    if isinstance(expected, str | bool | None):
+        is_equal = type(found) is type(expected) and found == expected
+        return None if is_equal else f"{prefix}{shown(found)}, not {shown(expected)}"
+    return array_difference(found, np.asarray(expected), prefix)
 
 
 def array_difference(found: Any, expected: np.ndarray, prefix: str) -> str | None:
@@ -126,8 +157,3 @@ def begun(texts: Any) -> str:
     """Return the beginning of a list of texts, and whether there is more of it."""
     text = shown(texts)
     return text if text.endswith("]") else f"{text.rstrip()} …"
-
-
-def is_same(found: Any, expected: Any) -> bool:
-    """Return whether two results are the same up to rounding."""
-    return difference(found, expected) is None

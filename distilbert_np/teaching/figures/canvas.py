@@ -61,6 +61,9 @@ class Picture(NamedTuple):
                 file, format=form, dpi=dots_per_inch, metadata=metadata
             )
 
+    def __str__(self) -> str:
+        return self.text
+
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
         file = io.BytesIO()
         self.write(file, "png", dots_per_inch=72)
@@ -68,7 +71,7 @@ class Picture(NamedTuple):
         return shown, {"image/png": {"alt": self.text}}
 
     def _repr_pretty_(self, printer: Any, _: bool) -> None:
-        printer.text(self.text)
+        printer.text(str(self))
 
 
 def with_palette(png: io.BytesIO) -> bytes:

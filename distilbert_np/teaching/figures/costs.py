@@ -52,7 +52,10 @@ def costs(config: DistilBertConfig, length: int = 128) -> Picture:
 
 
 def check_length(length: Any, config: DistilBertConfig) -> None:
-    """Raise InputError unless the model knows so many positions."""
+    """Raise InputError unless this is a model's config, and so many positions its own.
+    """
+    if not isinstance(config, DistilBertConfig):
+        raise InputError(f"config: expected a model's config, found {shown(config)}")
     longest = config.max_position_embeddings
     if not is_whole(length, 1, longest):
         raise InputError(f"length: expected 1 to {longest}, found {shown(length)}")

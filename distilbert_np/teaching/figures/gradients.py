@@ -50,10 +50,15 @@ def as_curve(name: str, points: Any) -> tuple[Array, Array]:
     """Return the steps, in order, and their errors; an error of 0 has no logarithm."""
     if not isinstance(points, Mapping):
         raise InputError(f"errors: {name}: expected a dict, found {shown(points)}")
-    pairs = [(h, e) for h, e in sorted(points.items()) if 0 < e < np.inf]
+    try:
+        pairs = [(h, e) for h, e in sorted(points.items()) if h > 0 and 0 < e < np.inf]
+        steps, off = np.array(pairs, np.float64).reshape(-1, 2).T
+    except (TypeError, ValueError):
+        raise InputError(
+            f"errors: {name}: expected numbers by step, found {shown(points)}"
+        ) from None
     if not pairs:
         raise InputError(f"errors: {name}: expected one above 0, found {shown(points)}")
-    steps, off = np.array(pairs, np.float64).T
     return steps, off
 
 

@@ -34,6 +34,8 @@ def logit_lens(
     """
     probabilities = lens(model, trace, place, text)                       # (N + 1, V)
     check_top(top)
+    if not hasattr(tokenizer, "convert_ids_to_tokens"):
+        raise InputError(f"tokenizer: expected the model's, found {shown(tokenizer)}")
     best = np.argsort(-probabilities[-1], kind="stable")[:top]
     words = tokenizer.convert_ids_to_tokens(best.tolist())
     first = tokenizer.convert_ids_to_tokens(probabilities.argmax(axis=-1).tolist())

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import InputError, shown
+from ...functions import Array
 from .canvas import BLACK, BLUE, ORANGE, Picture, apart, canvas
 
 
@@ -12,8 +14,9 @@ def parity(rows: list[dict[str, Any]], tolerance: float) -> Picture:
 
     `rows` are those of `compare --json`. What the port's own steps added stands over
     the band of rounding, which ends at `tolerance` times float32's own error.
+    Raises InputError where there is no such row.
     """
-    judged = [row for row in rows if row["floor"]]
+    judged = judged_rows(rows)
     wrong = [row for row in judged if row["state"] == "bug"]
     title = (
         f"first divergent: {wrong[0]['name']}" if wrong
@@ -23,6 +26,19 @@ def parity(rows: list[dict[str, Any]], tolerance: float) -> Picture:
     draw_parity(axes, judged, tolerance)
     mark_parts(axes, [part_of(row["name"]) for row in judged])
     return Picture(figure, errors_in_words(judged, wrong, tolerance))
+
+
+def judged_rows(rows: Any) -> list[dict[str, Any]]:
+    """Return the rows that have a floor; raise InputError where there are none."""
+    try:
+        judged = [row for row in rows if row["floor"]]
+    except (TypeError, LookupError):
+        judged = []
+    if not judged:
+        raise InputError(
+            f"rows: expected those of `compare --json`, found {shown(rows)}"
+        )
+    return judged
 
 
 def draw_parity(axes: Any, rows: list[dict[str, Any]], tolerance: float) -> None:
@@ -38,15 +54,21 @@ def draw_parity(axes: Any, rows: list[dict[str, Any]], tolerance: float) -> None
     added[[row["added"] is None for row in rows]] = np.inf
     finite = [*(tolerance * floor), *totals, *added[np.isfinite(added)]]
     lowest, highest = floor.min() / 10, np.nanmax(finite) * 1000     # with the legend
-    axes.set_yscale("log")
-    axes.set_ylim(lowest, highest)
-    axes.set_xlim(-1, len(rows))
+    axes.set(yscale="log", ylim=(lowest, highest), xlim=(-1, len(rows)))
     axes.fill_between(
         x, lowest, tolerance * floor, step="mid", color="0.85",
         label=f"rounding: up to {tolerance:g} × float32's own",
     )
     axes.plot(x, totals, color=BLUE, linewidth=2, label="off by, in all")
-    is_bug = np.array([row["state"] == "bug" for row in rows])
+    mark_steps(axes, added, np.array([row["state"] == "bug" for row in rows]), highest)
+    axes.set_ylabel("largest error", fontsize=16)
+    axes.tick_params(labelsize=14)
+    axes.legend(fontsize=14, loc="upper left", framealpha=1)
+
+
+def mark_steps(axes: Any, added: Array, is_bug: Array, highest: float) -> None:
+    """Mark the error that each step added, (n,): rounding, a bug, or no number."""
+    x = np.arange(len(added))
     for chosen, y, marker, color, label in (
         (~is_bug, added, "o", BLACK, "added by this step"),
         (is_bug & np.isfinite(added), added, "D", ORANGE, "… a bug"),
@@ -57,9 +79,6 @@ def draw_parity(axes: Any, rows: list[dict[str, Any]], tolerance: float) -> None
                 x[chosen], y[chosen], marker, color=color, label=label,
                 markersize=6 if marker == "o" else 12, markeredgecolor=BLACK,
             )
-    axes.set_ylabel("largest error", fontsize=16)
-    axes.tick_params(labelsize=14)
-    axes.legend(fontsize=14, loc="upper left", framealpha=1)
 
 
 def mark_parts(axes: Any, parts: list[str]) -> None:

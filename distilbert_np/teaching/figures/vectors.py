@@ -59,6 +59,8 @@ def check_vectors(name: str, vectors: Any, at_least: int) -> Array:
             f"{name}: expected at least {at_least} rows of numbers, found "
             f"{vectors.dtype} of shape {vectors.shape}"
         )
+    if not np.isfinite(vectors).all():
+        raise InputError(f"{name}: expected finite numbers, found NaN or infinity")
     return vectors.astype(np.float64)
 
 
