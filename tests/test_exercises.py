@@ -6,6 +6,7 @@ tests/students holds answers to each exercise, right and wrong, as students writ
 import numpy as np
 import pytest
 
+from distilbert_np import attention
 from distilbert_np.parity import planting, zoo
 from distilbert_np.teaching.exercises import EXERCISES
 from distilbert_np.teaching.judging import NOT_TRIED, RIGHT, WRONG, judge
@@ -156,6 +157,12 @@ def test_damage_to_its_arguments_is_seen(exercise):
         return result
 
     assert "in place" in told(exercise, damaging)
+
+
+def test_a_function_put_into_the_library_is_not_compared_with_itself(monkeypatch):
+    exercise = EXERCISES["attention"]
+    monkeypatch.setattr(attention, "softmax", lambda scores, bias=None: scores)
+    assert judge(exercise, exercise.answer).state == WRONG
 
 
 @each_exercise

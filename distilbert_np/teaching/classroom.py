@@ -8,9 +8,13 @@ from ..errors import InputError, shown
 from ..inputs import is_whole
 from .exercise import Exercise
 from .exercises import EXERCISES
-from .judging import judge
+from .judging import judge, key_of
 
 Answer = Callable[..., Any]
+
+# Now, before a student puts a function into the library and is compared with it.
+for _exercise in EXERCISES.values():
+    key_of(_exercise)
 
 
 def check(answer: Answer, name: str | None = None) -> None:
