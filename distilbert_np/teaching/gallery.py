@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -76,23 +76,19 @@ class Scene:
         return layer, int(weights.max(axis=-1).argmax())
 
 
-class Padded(NamedTuple):
-    """The traces of a padded text, its padding hidden and not, and its tokens."""
-
-    hidden: dict[str, Array]
-    seen: dict[str, Array]
-    tokens: list[str]
-
-
-def padded(scene: Scene) -> Padded:
-    """Return the text with padding behind it, read with its mask and without."""
+def padding(scene: Scene) -> Picture:
+    """Return what padding behind the text takes, from the head that it takes most of.
+    """
     length = len(scene.tokens) + N_PADDING
     inputs = scene.tokenizer(
         scene.text, padding="max_length", max_length=length, return_tensors="np"
     )
     hidden = scene.model(**inputs, trace=True).trace
     seen = scene.model(inputs["input_ids"], trace=True).trace
-    return Padded(hidden, seen, inputs.tokens())
+    weights = seen["transformer.layer.0.attention.weights"]      # (1, H, L, L)
+    taken = weights[0, ..., -N_PADDING:].sum(axis=(-2, -1))      # (H,)
+    head = int(taken.argmax())
+    return figures.padding(hidden, seen, inputs.tokens(), head=head)
 
 
 def known_words(scene: Scene) -> tuple[list[str], Array, list[str]]:
@@ -156,7 +152,7 @@ FIGURES: dict[str, Callable[[Scene], Picture]] = {
         scene.trace, scene.tokens, *scene.sharpest(scene.model.config.n_layers - 1)
     ),
     "split_heads": lambda scene: figures.split_heads(scene.trace, scene.tokens),
-    "padding": lambda scene: figures.padding(*padded(scene)),
+    "padding": padding,
     "position_cosines": position_cosines,
     "logit_lens": lambda scene: figures.logit_lens(
         scene.model, scene.tokenizer, scene.trace, scene.place
