@@ -8,7 +8,7 @@ import pytest
 
 from distilbert_np import attention
 from distilbert_np.parity import planting, zoo
-from distilbert_np.teaching.exercises import EXERCISES
+from distilbert_np.teaching.classroom import EXERCISES  # takes the answer key, too
 from distilbert_np.teaching.judging import NOT_TRIED, RIGHT, WRONG, judge
 from tests.planted_errors import ERRORS
 from tests.students import LESSONS

@@ -98,6 +98,15 @@ def test_importing_the_package_pulls_in_numpy_and_nothing_heavier():
     assert not loaded & {*DOORS, "tqdm", "matplotlib", "requests", "httpx", "scipy"}
 
 
+def test_who_only_draws_does_not_wait_for_the_exercises():
+    script = "import sys, distilbert_np.bench.report; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert "distilbert_np.teaching.figures" in run.stdout
+    assert "distilbert_np.teaching.exercises" not in run.stdout
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_python_3_10_can_read_every_file(path):
     ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 10))

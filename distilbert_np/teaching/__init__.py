@@ -14,7 +14,20 @@
     bundle.py       the course on a stick, for where there is no network
 """
 
+from typing import Any
+
 from . import figures
-from .classroom import check, hint, reveal
 
 __all__ = ["check", "figures", "hint", "reveal"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the classroom, all exercises with it, when a lesson first asks for it.
+
+    Commands that only draw need not wait for that.
+    """
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import classroom
+
+    return getattr(classroom, name)
