@@ -152,10 +152,15 @@ TABLES = {"cases": cases_table, "steps": steps_table, "faults": faults_table}
 
 def filled(text: str, name: str) -> str:
     """Return README's text with one table written anew."""
+    return with_table(text, name, TABLES[name]())
+
+
+def with_table(text: str, name: str, table: str) -> str:
+    """Return a text with another table between the marks of its name."""
     start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
     before, _, rest = text.partition(start)
     _, _, after = rest.partition(end)
-    return f"{before}{start}\n{TABLES[name]()}\n{end}{after}"
+    return f"{before}{start}\n{table}\n{end}{after}"
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ import sys
 from distilbert_np.errors import one_line
 from distilbert_np.teaching.exercise import Exercise
 from distilbert_np.teaching.exercises import EXERCISES
-from tests.tools.kit_tables import table
+from tests.tools.kit_tables import table, with_table
 from tests.tools.notebooks import FOLDER, notebooks, read
 
 PAGE = FOLDER / "README.md"
@@ -102,10 +102,7 @@ TABLES = {"course": course, "mistakes": mistakes}
 
 def filled(text: str, name: str) -> str:
     """Return the page's text with one table written anew."""
-    start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-    before, _, rest = text.partition(start)
-    _, _, after = rest.partition(end)
-    return f"{before}{start}\n{TABLES[name]()}\n{end}{after}"
+    return with_table(text, name, TABLES[name]())
 
 
 def rename_owner(name: str) -> None:

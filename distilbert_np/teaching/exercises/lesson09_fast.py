@@ -13,20 +13,16 @@ from ...functions import Array
 from ...pipelines import base
 from ..exercise import Exercise
 from ..results import is_same
+from ..vectors import directions
 
 rng = np.random.default_rng(9)
 
 # --- all cosines at once --------------------------------------------------------------
 
 
-def unit(x: Array) -> Array:                                     # (..., D) -> (..., D)
-    """Return each row divided by its length."""
-    return x / np.linalg.norm(x, axis=-1, keepdims=True)
-
-
 def all_cosines(x: Array, y: Array) -> Array:          # (M, D), (N, D) -> (M, N)
     """Return the cosine of each row of x with each row of y."""
-    return unit(x) @ unit(y).T
+    return directions(x) @ directions(y).T
 
 
 def products_alone(x: Array, y: Array) -> Array:
@@ -37,12 +33,12 @@ def products_alone(x: Array, y: Array) -> Array:
 def one_length(x: Array, y: Array) -> Array:
     """Only one of the two lengths is divided by. Both x and y have rows of any length.
     """
-    return unit(x) @ y.T
+    return directions(x) @ y.T
 
 
 def other_length(x: Array, y: Array) -> Array:
     """Only the lengths of y are divided by. Both x and y have rows of any length."""
-    return x @ unit(y).T
+    return x @ directions(y).T
 
 
 def length_of_all(x: Array, y: Array) -> Array:
@@ -90,6 +86,7 @@ ALL_COSINES = Exercise(
         products_alone, one_length, other_length, length_of_all, squared_lengths,
         lengths_of_columns,
     ),
+    reveals=(all_cosines, directions),
 )
 
 # --- softmax on one temporary ---------------------------------------------------------
