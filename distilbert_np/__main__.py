@@ -681,8 +681,6 @@ def show_warning(message: Any, *_: Any) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:    # while it was loading
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:           # it is closed
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - to the end
@@ -692,6 +690,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdin.reconfigure(errors="strict")
     parsed = make_parser().parse_args(arguments)
     parsed.command = sys.argv[1:] if arguments is None else arguments
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:    # while it was loading
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = show_warning

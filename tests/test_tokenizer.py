@@ -9,6 +9,7 @@ from shared_data import SHARED, needs_shared
 
 from distilbert_np import CheckpointError, DistilBertTokenizer, InputError
 from distilbert_np.errors import shown
+from distilbert_np.tokenizer import library_errors
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = "hello , my dog is cute ! cat cafe café Hello un ##able a ##a ' s 中 ##中"
@@ -748,6 +749,13 @@ def test_a_panic_of_the_library_is_an_error_of_ours(tokenizer, monkeypatch):
     monkeypatch.setattr(tokenizer.backend, "encode_batch", interrupted)
     with pytest.raises(KeyboardInterrupt):
         tokenizer("dog")
+
+
+def test_an_interrupt_on_the_way_into_the_library_is_none_of_its_errors():
+    # Ctrl-C after __enter__ and before the body: Python closes the generator.
+    entered = library_errors.__wrapped__(InputError, "text")
+    next(entered)
+    entered.close()
 
 
 class Panicking:
