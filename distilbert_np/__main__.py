@@ -690,7 +690,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdin.reconfigure(errors="strict")
     parsed = make_parser().parse_args(arguments)
     parsed.command = sys.argv[1:] if arguments is None else arguments
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:    # while it was loading
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:    # it was loading till now
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with warnings.catch_warnings():

@@ -567,7 +567,7 @@ def library_errors(error_class: type[ValueError], what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (GeneratorExit, KeyboardInterrupt, SystemExit):     # Python's own, and ours
+    except (GeneratorExit, KeyboardInterrupt, SystemExit):   # not of the library
         raise
     except BaseException as error:
         raise error_class(f"{what} ({error})") from None
